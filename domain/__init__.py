@@ -1,0 +1,1 @@
+"""What can be booked, and when: aggregates, commands, events, errors; no input or output."""

@@ -1,0 +1,1 @@
+"""Everything the program has to prove, on real servers."""

@@ -1,0 +1,1 @@
+"""The domain, as given(events).when(command).then(events or error)."""
