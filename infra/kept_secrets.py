@@ -1,0 +1,77 @@
+"""Secrets that the embedded mode makes for itself once and keeps beside its database."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.settings import MASTER_KEY_BYTES, Settings, SettingsError, decode_master_key
+
+_MASTER_KEY_FILE = "master.key"
+_PRIVATE = 0o600
+
+
+def master_secret(settings: Settings) -> bytes:
+    """Give the secret that seals personal data.
+
+    Args:
+        settings: what is set; in embedded mode a secret is made where none is.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        SettingsError: it is lost or unreadable.
+    """
+    if settings.master_key is not None:
+        return settings.master_key.get_secret_value()
+    file = settings.data_dir / _MASTER_KEY_FILE
+    if not file.exists() and (settings.data_dir / "postgres" / "cluster").exists():
+        # A new one would look like it worked, and leave everything sealed so far unreadable.
+        raise SettingsError(
+            f"BOOKING_MASTER_KEY: the key of the database in {settings.data_dir} is missing. "
+            f"Restore {file}, or set BOOKING_MASTER_KEY to the key it was used with."
+        )
+    try:
+        return decode_master_key(
+            kept_secret(file, lambda: secrets.token_bytes(MASTER_KEY_BYTES).hex())
+        )
+    except ValueError as error:
+        raise SettingsError(f"{file} is damaged: it {error}. Restore it.") from error
+
+
+def kept_secret(file: Path, make: Callable[[], str]) -> str:
+    """Read a secret, or make and keep it: the same one for all, even if two make it at once.
+
+    Args:
+        file: where it is kept, readable by its owner only.
+        make: invents it.
+
+    Returns:
+        The secret.
+
+    Raises:
+        SettingsError: the file can be neither read nor written.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            return file.read_text().strip()
+        # Others may walk through (PostgreSQL's user has to, started by root) but not look around.
+        if not file.parent.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.chmod(0o711)  # whatever the umask
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w") as out:
+            out.write(make() + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(draft)  # whole or not at all, and never over somebody else's
+        draft.unlink()
+        return file.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"BOOKING_DATA_DIR: {file} cannot be read or written ({error.strerror}). Run this "
+            "as the user who owns that directory, or set BOOKING_DATA_DIR to another one."
+        ) from error

@@ -1,0 +1,1 @@
+"""PostgreSQL as this project uses it: the private server, migrations, connection pools."""

@@ -1,0 +1,167 @@
+"""Connections that have become a role without privileges, with a bound on every wait.
+
+A pool of any other kind is refused: as an owner, a superuser or a role with BYPASSRLS the database
+would no longer keep the tenants apart.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from infra.errors import Overloaded
+from infra.postgres.role_check import Role, check_role
+
+Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+_BECOME = """
+    SELECT set_config('role', %(role)s, false),
+           set_config('TimeZone', 'UTC', false),
+           set_config('statement_timeout', %(statement)s, false),
+           set_config('lock_timeout', %(lock)s, false),
+           set_config('idle_in_transaction_session_timeout', %(idle)s, false)
+"""
+
+_IN_A_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_FOR_TENANT = "SELECT set_config('app.tenant_id', %s, true)"
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long a connection may wait for what.
+
+    Attributes:
+        connection: for a connection, from the server or out of the pool.
+        statement: for one statement.
+        lock: for one lock.
+        idle: for the program, while a transaction is open.
+    """
+
+    connection: timedelta = timedelta(seconds=10)
+    statement: timedelta = timedelta(seconds=10)
+    lock: timedelta = timedelta(seconds=5)
+    idle: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What every connection of a pool becomes before anybody uses it."""
+
+    role: Role
+    waits: Waits = field(default_factory=Waits)
+    prepared_statements: bool = True
+
+    async def begin(self, conn: AsyncConnection[TupleRow]) -> None:
+        if not self.prepared_statements:
+            conn.prepare_threshold = None
+        await conn.execute(
+            _BECOME,
+            {
+                "role": self.role,
+                "statement": _milliseconds(self.waits.statement),
+                "lock": _milliseconds(self.waits.lock),
+                "idle": _milliseconds(self.waits.idle),
+            },
+        )
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    role: Role,
+    min_size: int = 1,
+    max_size: int = 10,
+    max_waiting: int = 0,
+    waits: Waits | None = None,
+    prepared_statements: bool = True,
+) -> Pool:
+    """Open a pool of connections in autocommit mode that have become `role`.
+
+    Args:
+        dsn: the runtime's connection string.
+        role: what each connection becomes.
+        min_size: connections kept open.
+        max_size: connections at most.
+        max_waiting: how many may wait for a connection; one more is refused at once with
+            `psycopg_pool.TooManyRequests`. 0 for no bound.
+        waits: how long to wait for what.
+        prepared_statements: off behind a proxy that gives each transaction another connection.
+
+    Returns:
+        The pool, with its first connections made; close it with `await pool.close()`.
+
+    Raises:
+        RoleUnsafe: as that role the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    session = _Session(role, waits or Waits(), prepared_statements)
+    seconds = session.waits.connection.total_seconds()
+    dsn = _named(dsn, role, session.waits)
+    # Once outside the pool, which would retry in the background and only report that time ran out.
+    await asyncio.to_thread(check_role, dsn, role)
+    pool: Pool = AsyncConnectionPool(
+        dsn,
+        kwargs={"autocommit": True},
+        configure=session.begin,
+        min_size=min_size,
+        max_size=max_size,
+        max_waiting=max_waiting,
+        timeout=seconds,
+        name=role,
+        open=False,
+    )
+    await pool.open(wait=True, timeout=seconds)
+    return pool
+
+
+@asynccontextmanager
+async def reading(pool: Pool, tenant_id: UUID) -> AsyncIterator[AsyncConnection[TupleRow]]:
+    """Read one tenant's data as of one moment: every statement inside sees the same.
+
+    One round trip to begin, one to end.
+
+    Args:
+        pool: a pool of `booking_api`.
+        tenant_id: whose rows are visible.
+
+    Yields:
+        A connection in a read-only transaction at REPEATABLE READ.
+
+    Raises:
+        Overloaded: no connection became free in time, or it was lost: reading again may succeed.
+    """
+    try:
+        async with pool.connection() as conn:
+            async with conn.pipeline():
+                await conn.execute(_IN_A_SNAPSHOT)
+                await set_tenant(conn, tenant_id)
+            yield conn  # the pool commits, or rolls back after an exception
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise Overloaded from error
+
+
+async def set_tenant(conn: AsyncConnection[TupleRow], tenant_id: UUID) -> None:
+    """Let the rest of the transaction speak for one tenant.
+
+    Args:
+        conn: in a transaction; outside of one nothing would remain.
+        tenant_id: whose rows are visible from here on.
+    """
+    await conn.execute(_FOR_TENANT, [str(tenant_id)])
+
+
+def _named(dsn: str, role: Role, waits: Waits) -> str:
+    seconds = max(2, int(waits.connection.total_seconds()))  # libpq takes 1 for 2
+    return make_conninfo(dsn, application_name=role, connect_timeout=seconds)
+
+
+def _milliseconds(time: timedelta) -> str:
+    return str(int(time / timedelta(milliseconds=1)))

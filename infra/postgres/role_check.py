@@ -1,0 +1,68 @@
+"""What a login has to become before it may touch the tenants' data, and the proof that it is bound.
+
+Row-level security keeps tenants apart, but not from a superuser, a role with BYPASSRLS or a table's
+owner: as one of these the engine refuses to start.
+"""
+
+from typing import Literal, get_args
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+
+Role = Literal["booking_api", "booking_background"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+# Owning counts through membership too: an owner's members pass by its row-level security.
+_WHO = """
+    SELECT r.rolsuper, r.rolbypassrls,
+           (SELECT c.relname FROM pg_class c
+            WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'booking')
+              AND c.relkind IN ('r', 'p', 'v', 'm') AND pg_has_role(r.oid, c.relowner, 'USAGE')
+            ORDER BY c.relname LIMIT 1) AS owned
+    FROM pg_roles r
+    WHERE r.rolname = current_user
+"""
+
+
+class RoleUnsafe(Exception):
+    """The database would not keep tenants apart for this login; the message says why."""
+
+
+def check_role(dsn: str, role: Role) -> None:
+    """See that a login may become a role, and that the database binds that role.
+
+    Args:
+        dsn: the runtime's connection string.
+        role: what it is to become.
+
+    Raises:
+        RoleUnsafe: it may not, or the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    with psycopg.connect(make_conninfo(dsn, connect_timeout=10), row_factory=dict_row) as conn:
+        try:
+            conn.execute("SELECT set_config('role', %s, true)", [role])
+        except (
+            psycopg.errors.InsufficientPrivilege,  # it may not become that
+            psycopg.errors.InvalidParameterValue,  # there is no such role
+        ) as error:
+            login = conn.info.user
+            raise RoleUnsafe(
+                f"The login {login!r} of DATABASE_URL may not become {role!r}: "
+                f"{error.diag.message_primary}. Run `booking migrate`, and let DATABASE_URL log in "
+                f"as booking_runtime or as the owner, or run as the owner: "
+                f'GRANT {role} TO "{login}";'
+            ) from error
+        [who] = conn.execute(_WHO).fetchall()
+    faults = {
+        f"is a superuser (ALTER ROLE {role} NOSUPERUSER)": who["rolsuper"],
+        f"passes by row-level security (ALTER ROLE {role} NOBYPASSRLS)": who["rolbypassrls"],
+        f"owns booking.{who['owned']} or is a member of its owner": who["owned"],
+    }
+    found = " and ".join(fault for fault, there in faults.items() if there)
+    if found:
+        raise RoleUnsafe(
+            f"The role {role!r} {found}. The database would not keep tenants apart, so the engine "
+            "does not start."
+        )

@@ -1,0 +1,226 @@
+"""What can be set, all of it in the environment, and checked before anything starts.
+
+The only place that reads the environment, and the only one that writes it: for worker processes,
+which read their settings the same way as the process that starts them.
+"""
+
+import base64
+import binascii
+import os
+import re
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretBytes, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MASTER_KEY_BYTES = 32
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat = Literal["console", "json"]
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used.
+
+    Attributes:
+        faults: a sentence for each, with the setting's name in it.
+    """
+
+    def __init__(self, *faults: str) -> None:
+        """Name the faults."""
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def _refuse(why: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{why}", {"why": why})
+
+
+class Settings(BaseSettings):
+    """The settings. The environment's names are beside them; an empty variable counts as not set.
+
+    Attributes:
+        database_url: the runtime's connection string; without it, the embedded PostgreSQL serves.
+        migration_database_url: the owner's, straight to the server; else `database_url`.
+        redis_url: where Redis is; without it, nothing needs one.
+        host: the address to listen at.
+        port: the TCP port; 0 for a free one.
+        data_dir: where the embedded mode keeps its database and secrets.
+        demo_api_key: the API key of the tenant `demo`, made in embedded mode only.
+        master_key: 32 bytes that seal personal data.
+        clerk_issuer: the issuer of the JWTs that are taken.
+        clerk_authorized_parties: the origins whose JWTs are taken.
+        clerk_webhook_secret: what Clerk's webhooks are signed with.
+        log_level: the least that is logged.
+        log_format: for people or for machines.
+        pool_size: database connections of a process at most.
+        prepared_statements: off behind a proxy that pools transactions.
+    """
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+    NAMES: ClassVar[dict[str, str]]
+
+    database_url: str | None = Field(None, validation_alias="DATABASE_URL", repr=False)
+    migration_database_url: str | None = Field(
+        None, validation_alias="MIGRATION_DATABASE_URL", repr=False
+    )
+    redis_url: str | None = Field(None, validation_alias="REDIS_URL", repr=False)
+    host: str = Field("127.0.0.1", validation_alias="HOST")
+    port: int = Field(8000, validation_alias="PORT", ge=0, le=65535)
+    data_dir: Path = Field(Path(".data"), validation_alias="BOOKING_DATA_DIR")
+    demo_api_key: str | None = Field(None, validation_alias="BOOKING_DEMO_API_KEY", repr=False)
+    master_key: SecretBytes | None = Field(None, validation_alias="BOOKING_MASTER_KEY")
+    clerk_issuer: str | None = Field(None, validation_alias="CLERK_ISSUER")
+    clerk_authorized_parties: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="CLERK_AUTHORIZED_PARTIES"
+    )
+    clerk_webhook_secret: str | None = Field(
+        None, validation_alias="CLERK_WEBHOOK_SECRET", repr=False
+    )
+    log_level: LogLevel = Field("INFO", validation_alias="LOG_LEVEL")
+    log_format: LogFormat = Field("console", validation_alias="LOG_FORMAT")
+    pool_size: int = Field(10, validation_alias="BOOKING_POOL_SIZE", ge=2, le=1000)
+    prepared_statements: bool = Field(default=True, validation_alias="BOOKING_PREPARED_STATEMENTS")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded PostgreSQL serves."""
+        return self.database_url is None
+
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _is_a_connection_string(cls, value: str | None) -> str | None:
+        try:
+            named = conninfo_to_dict(value or "")
+        except psycopg.ProgrammingError:
+            named = {}
+        if value is not None and not named.get("dbname"):
+            raise _refuse("must name a database, like postgresql://user:password@host:5432/booking")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"(rediss?|unix)://.", value):
+            raise _refuse("must be an address of Redis, like redis://localhost:6379/0")
+        return value
+
+    @field_validator("clerk_issuer")
+    @classmethod
+    def _is_an_issuer(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https://[^\s/]+(/\S*)?", value):
+            raise _refuse("must be an https address, like https://example.clerk.accounts.dev")
+        return value
+
+    @field_validator("clerk_authorized_parties", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(party.strip() for party in value.split(",") if party.strip())
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("demo_api_key")
+    @classmethod
+    def _can_be_sent(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", value):
+            raise _refuse("must be 1 to 512 ASCII characters without spaces, to fit into a header")
+        return value
+
+    @field_validator("master_key", mode="before")
+    @classmethod
+    def _decode(cls, value: object) -> object:
+        return decode_master_key(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.embedded and self.migration_database_url is not None:
+            raise _refuse(
+                "MIGRATION_DATABASE_URL is set, but DATABASE_URL is not: set both, or neither for "
+                "the embedded PostgreSQL"
+            )
+        if not self.embedded and self.master_key is None:
+            raise _refuse(
+                "BOOKING_MASTER_KEY is needed with DATABASE_URL. Make one with `openssl rand "
+                "-base64 32`, and keep it: without it, personal data cannot be read again"
+            )
+        return self
+
+
+Settings.NAMES = {
+    name: str(field.validation_alias) for name, field in Settings.model_fields.items()
+}
+
+
+def decode_master_key(text: str) -> bytes:
+    """Read a master key.
+
+    Args:
+        text: 32 bytes in hex or base64 (either alphabet, padded or not).
+
+    Returns:
+        The bytes.
+
+    Raises:
+        ValueError: it is neither, or has another length.
+    """
+    text = text.strip()
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        return bytes.fromhex(text)
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        decoded = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except binascii.Error:
+        decoded = b""
+    if len(decoded) != MASTER_KEY_BYTES:
+        raise _refuse("must be 32 bytes in base64 or hex: make one with `openssl rand -base64 32`")
+    return decoded
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Returns:
+        The settings.
+
+    Raises:
+        SettingsError: some are wrong; all of these are named.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_input=False)
+        raise SettingsError(
+            *(": ".join([*map(str, fault["loc"][:1]), f"{fault['msg']}."]) for fault in faults)
+        ) from None  # the cause would show the values, secrets among them
+
+
+def hand_to_workers(settings: Settings) -> None:
+    """Put settings into the environment, so that processes started from here on read the same.
+
+    Args:
+        settings: what they shall read; what is not set in it stays as it is.
+    """
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if isinstance(value, SecretBytes):
+            value = value.get_secret_value().hex()
+        elif isinstance(value, tuple):
+            value = ",".join(value)
+        if value is not None:
+            os.environ[Settings.NAMES[name]] = str(value)

@@ -1,0 +1,83 @@
+"""What the process tells Prometheus about itself.
+
+No tenant is named: the figures are of the whole installation.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_HTTP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0)
+_BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Metrics:
+    """The figures of one process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        """Makes all figures, at zero."""
+        self._registry = CollectorRegistry()
+        self._batch_commands = Histogram(
+            "booking_commit_batch_commands",
+            "Commands that were committed together.",
+            buckets=_BATCH_COMMANDS,
+            registry=self._registry,
+        )
+        self._commit_seconds = Histogram(
+            "booking_commit_seconds",
+            "From sending a batch to its last answer.",
+            buckets=_COMMIT_SECONDS,
+            registry=self._registry,
+        )
+        self._waiting = Gauge(
+            "booking_commit_queue_commands", "Commands waiting to be sent.", registry=self._registry
+        )
+        self._verdicts = Counter(
+            "booking_commands",
+            "Commands by what was decided of them.",
+            ["verdict"],
+            registry=self._registry,
+        )
+        self._http_seconds = Histogram(
+            "booking_http_request_seconds",
+            "From a request's head to the end of its answer.",
+            ["method", "route", "status"],
+            buckets=_HTTP_SECONDS,
+            registry=self._registry,
+        )
+        self._lapses = Counter(
+            "booking_scheduler_lapses",
+            "Holds that the scheduler recorded as lapsed.",
+            registry=self._registry,
+        )
+
+    def waiting(self, commands: int) -> None:
+        """So many commands wait now."""
+        self._waiting.set(commands)
+
+    def committed(self, commands: int, seconds: float) -> None:
+        """A batch was sent and answered."""
+        self._batch_commands.observe(commands)
+        self._commit_seconds.observe(seconds)
+
+    def decided(self, verdict: str) -> None:
+        """A command got this verdict."""
+        self._verdicts.labels(verdict).inc()
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """An HTTP request was answered.
+
+        Args:
+            method: of the request.
+            route: its template, not its path, so that ids make no series of their own.
+            status: of the answer.
+            seconds: that it took.
+        """
+        self._http_seconds.labels(method, route, str(status)).observe(seconds)
+
+    def lapsed(self, holds: int) -> None:
+        """The scheduler recorded so many lapses."""
+        self._lapses.inc(holds)
+
+    def exposition(self) -> bytes:
+        """Gives all figures in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,103 @@
+"""Real PostgreSQL servers for the tests, and for each test a freshly migrated database of its own.
+
+    postgres    a server for the whole session, once for each version at hand (the embedded one
+                always, PostgreSQL 15 where /usr/lib/postgresql/15/bin or BOOKING_TEST_POSTGRES_15
+                has it)
+    database    an empty, migrated database: owner's and runtime's connection strings
+
+`pytest --postgres embedded` (or `15`) keeps to one version while working on something.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from infra.database import Database
+from infra.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres
+from infra.postgres.migrator import migrate
+
+POSTGRES_15 = Path(os.environ.get("BOOKING_TEST_POSTGRES_15", "/usr/lib/postgresql/15/bin"))
+PROGRAMS: dict[str, Path | None] = {"embedded": None, "15": POSTGRES_15}
+
+# Tests lose nothing worth keeping when the machine does: no waiting for its disk.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres",
+        choices=["all", *PROGRAMS],
+        default="all",
+        help="the PostgreSQL to test on (default: every one at hand)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "postgres_version" in metafunc.fixturenames:
+        wanted = metafunc.config.getoption("--postgres")
+        at_hand = [
+            version for version, where in PROGRAMS.items() if where is None or where.exists()
+        ]
+        chosen = at_hand if wanted == "all" else [wanted]
+        metafunc.parametrize(
+            "postgres_version", chosen, ids=[f"pg-{version}" for version in chosen], scope="session"
+        )
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and the database in it that is copied for each test."""
+
+    postgres: EmbeddedPostgres
+    template: str
+    names: Iterator[int]
+
+
+@pytest.fixture(scope="session")
+def postgres_programs(postgres_version: str) -> Path | None:
+    return PROGRAMS[postgres_version]
+
+
+@pytest.fixture(scope="session")
+def server(postgres_programs: Path | None) -> Iterator[Server]:
+    # Not pytest's own directory: it is private again with each session, and the server's user has
+    # to walk through it.
+    with (
+        tempfile.TemporaryDirectory(prefix="booking-test-") as directory,
+        EmbeddedPostgres(Path(directory) / "postgres", postgres_programs, settings=FAST) as running,
+    ):
+        migrate(running.dsn(OWNER))
+        yield Server(running, template="booking", names=count(1))
+
+
+@pytest.fixture(scope="session")
+def postgres(server: Server) -> EmbeddedPostgres:
+    return server.postgres
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    name = f"test_{next(server.names)}"
+    superuser = server.postgres.dsn(SUPERUSER, database="postgres")
+    identifiers = {
+        "name": sql.Identifier(name),
+        "template": sql.Identifier(server.template),
+        "owner": sql.Identifier(OWNER),
+    }
+    create = sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}")
+    drop = sql.SQL("DROP DATABASE {name} WITH (FORCE)")
+    with psycopg.connect(superuser, autocommit=True) as conn:
+        conn.execute(create.format(**identifiers))
+    yield Database(
+        runtime_dsn=server.postgres.dsn(RUNTIME, database=name),
+        owner_dsn=server.postgres.dsn(OWNER, database=name),
+    )
+    with psycopg.connect(superuser, autocommit=True) as conn:
+        conn.execute(drop.format(**identifiers))
