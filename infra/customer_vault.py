@@ -1,0 +1,207 @@
+"""Seals personal data before it enters the log, and opens it for those who may read it.
+
+Each customer of a tenant has a data key of its own, kept in `booking.customer_key` wrapped by the
+master key. What is sealed is bound to tenant, key, stream and version (AES-256-GCM, NIST SP
+800-38D, with these as associated data), so a ciphertext moved elsewhere in the log does not open.
+Destroying a data key forgets the person; the log stays as it is.
+"""
+
+import hmac
+import secrets
+from base64 import b64decode, b64encode
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from domain.customer import Customer, SealedCustomer
+from domain.ids import TenantId
+from infra.identity import new_id
+from infra.master_key import MasterKey
+from infra.postgres.pool import Pool, reading, set_tenant
+
+_NONCE_BYTES = 12
+_CUSTOMER = TypeAdapter(Customer)
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """One customer's key, opened."""
+
+    tenant_id: TenantId
+    key_id: UUID
+    secret: bytes
+
+    def seal(self, customer: Customer, stream_id: UUID, version: int) -> SealedCustomer:
+        """Seals personal data for the one event in which it will stand.
+
+        Args:
+            customer: the person's data.
+            stream_id: the booking.
+            version: the event's version in it.
+        """
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = AESGCM(self.secret).encrypt(
+            nonce, to_json(customer), self._binding(stream_id, version)
+        )
+        return SealedCustomer(key_id=self.key_id, sealed=b64encode(nonce + sealed).decode())
+
+    def open(self, customer: SealedCustomer, stream_id: UUID, version: int) -> Customer:
+        """Opens what was sealed for this event.
+
+        Args:
+            customer: as it stands in the event.
+            stream_id: the booking.
+            version: the event's version in it.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: it was sealed for another place, or altered.
+        """
+        blob = b64decode(customer.sealed)
+        plain = AESGCM(self.secret).decrypt(
+            blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], self._binding(stream_id, version)
+        )
+        return _CUSTOMER.validate_json(plain)
+
+    def _binding(self, stream_id: UUID, version: int) -> bytes:
+        return b"".join(
+            (
+                b"customer",
+                self.tenant_id.bytes,
+                self.key_id.bytes,
+                stream_id.bytes,
+                version.to_bytes(4),
+            )
+        )
+
+
+class CustomerVault:
+    """Finds, makes and remembers the customers' data keys.
+
+    Opened keys are remembered for a while, so that destroying one takes effect everywhere within
+    that time.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        master_key: MasterKey,
+        clock: Callable[[], float],
+        remembered: int = 4096,
+        remembered_seconds: float = 60.0,
+    ) -> None:
+        """Keeps what it needs; reads nothing yet.
+
+        Args:
+            pool: connections in autocommit, as a role that row-level security binds.
+            master_key: wraps the data keys.
+            clock: a monotonic clock, in seconds.
+            remembered: how many opened keys are kept in memory at most.
+            remembered_seconds: and for how long.
+        """
+        self._pool = pool
+        self._wrapping = AESGCM(master_key.derive("customer-key-wrapping"))
+        self._digest_key = master_key.derive("customer-digest")
+        self._clock = clock
+        self._remembered = remembered
+        self._remembered_seconds = remembered_seconds
+        self._by_key: OrderedDict[tuple[TenantId, UUID], tuple[float, DataKey]] = OrderedDict()
+        self._key_of: OrderedDict[tuple[TenantId, bytes], UUID] = OrderedDict()
+
+    async def key_for(self, tenant_id: TenantId, customer_id: str) -> DataKey:
+        """Gives the data key of the person whom the tenant calls so, and makes it the first time.
+
+        Args:
+            tenant_id: whose customer.
+            customer_id: the client's own name for the person.
+        """
+        digest = hmac.digest(self._digest_key, tenant_id.bytes + customer_id.encode(), "sha256")
+        if key_id := self._key_of.get((tenant_id, digest)):
+            remembered = self._recall(tenant_id, key_id)
+            if remembered is not None:
+                return remembered
+        key_id = new_id()
+        wrapped = self._wrap(tenant_id, key_id, secrets.token_bytes(32))
+        async with self._pool.connection() as connection, connection.transaction():
+            await set_tenant(connection, tenant_id)
+            # Whoever comes second takes the key of whoever came first.
+            await connection.execute(
+                """
+                insert into booking.customer_key (tenant_id, key_id, customer_digest, wrapped_key)
+                values (%s, %s, %s, %s)
+                    on conflict on constraint customer_key_one_each do nothing
+                """,
+                (tenant_id, key_id, digest, wrapped),
+            )
+            cursor = await connection.execute(
+                """
+                select key_id, wrapped_key
+                  from booking.customer_key
+                 where tenant_id = %s and customer_digest = %s
+                """,
+                (tenant_id, digest),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            raise LookupError("The key just made is not there.")
+        self._key_of[tenant_id, digest] = row[0]
+        if len(self._key_of) > self._remembered:
+            self._key_of.popitem(last=False)
+        return self._remember(tenant_id, *row)
+
+    async def open(
+        self, tenant_id: TenantId, customer: SealedCustomer, stream_id: UUID, version: int
+    ) -> Customer | None:
+        """Opens personal data as it stands in an event.
+
+        Args:
+            tenant_id: whose customer.
+            customer: as sealed.
+            stream_id: the booking in whose event it stands.
+            version: that event's version.
+
+        Returns:
+            The person's data; None when the key has been destroyed.
+        """
+        key = self._recall(tenant_id, customer.key_id) or await self._load(
+            tenant_id, customer.key_id
+        )
+        return None if key is None else key.open(customer, stream_id, version)
+
+    async def _load(self, tenant_id: TenantId, key_id: UUID) -> DataKey | None:
+        async with reading(self._pool, tenant_id) as connection:
+            cursor = await connection.execute(
+                """
+                select key_id, wrapped_key
+                  from booking.customer_key
+                 where tenant_id = %s and key_id = %s
+                """,
+                (tenant_id, key_id),
+            )
+            row = await cursor.fetchone()
+        return None if row is None else self._remember(tenant_id, *row)
+
+    def _recall(self, tenant_id: TenantId, key_id: UUID) -> DataKey | None:
+        found = self._by_key.get((tenant_id, key_id))
+        if found is None or found[0] < self._clock():
+            return None
+        return found[1]
+
+    def _remember(self, tenant_id: TenantId, key_id: UUID, wrapped: bytes) -> DataKey:
+        secret = self._wrapping.decrypt(
+            wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], tenant_id.bytes + key_id.bytes
+        )
+        key = DataKey(tenant_id, key_id, secret)
+        self._by_key[tenant_id, key_id] = (self._clock() + self._remembered_seconds, key)
+        self._by_key.move_to_end((tenant_id, key_id))
+        if len(self._by_key) > self._remembered:
+            self._by_key.popitem(last=False)
+        return key
+
+    def _wrap(self, tenant_id: TenantId, key_id: UUID, secret: bytes) -> bytes:
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._wrapping.encrypt(nonce, secret, tenant_id.bytes + key_id.bytes)

@@ -1,0 +1,87 @@
+"""Puts an engine together from its parts, and takes it apart again in good order."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic_core import to_json
+
+from domain.booking_events import HoldLapsed
+from domain.mapper import EventMapper
+from infra.customer_vault import CustomerVault
+from infra.engine.engine import BookingEngine
+from infra.engine.trail import AuditTrail
+from infra.log.commit_queue import CommitQueue, QueueLimits, QueueObserver
+from infra.log.door import PostgresDoor
+from infra.master_key import MasterKey
+from infra.postgres.pool import Pool, Waits, open_pool
+
+LAPSE = to_json({"topic": HoldLapsed.TOPIC, "state": "{}"})
+"""The event for a hold that gives way to a command that needs its slot; it has no facts of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEngine:
+    """An engine with the parts that others share.
+
+    Attributes:
+        engine: takes commands and queries.
+        trail: reads what happened.
+        queue: between them and the log.
+        pool: connections as `booking_api`, for the read models' queries.
+    """
+
+    engine: BookingEngine
+    trail: AuditTrail
+    queue: CommitQueue
+    pool: Pool
+
+
+@asynccontextmanager
+async def running_engine(
+    runtime_dsn: str,
+    master_key: MasterKey,
+    observer: QueueObserver,
+    *,
+    limits: QueueLimits | None = None,
+    waits: Waits | None = None,
+    connections: int = 10,
+    prepared_statements: bool = True,
+) -> AsyncIterator[RunningEngine]:
+    """Runs an engine. On leaving, what waits in its queue is committed and answered first.
+
+    Args:
+        runtime_dsn: of a login that may become `booking_api`.
+        master_key: seals personal data.
+        observer: is told what the queue does.
+        limits: of the queue.
+        waits: of the connections.
+        connections: how many at most; those of the queue's flights among them.
+        prepared_statements: off behind a proxy that gives each transaction another connection.
+
+    Raises:
+        RoleUnsafe: as that role the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    waits = waits or Waits()
+    pool = await open_pool(
+        runtime_dsn,
+        role="booking_api",
+        min_size=2,
+        max_size=connections,
+        waits=waits,
+        prepared_statements=prepared_statements,
+    )
+    try:
+        flight_seconds = 2 * waits.statement.total_seconds()
+        queue = CommitQueue(
+            PostgresDoor(pool, LAPSE, flight_seconds), observer, time.monotonic, limits
+        )
+        vault = CustomerVault(pool, master_key, time.monotonic)
+        engine = BookingEngine(pool, queue, vault, EventMapper(), lambda: datetime.now(UTC))
+        yield RunningEngine(engine, AuditTrail(pool), queue, pool)
+        await queue.close()
+    finally:
+        await pool.close()

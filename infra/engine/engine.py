@@ -1,0 +1,317 @@
+"""The way of a command and of a query: look, let the domain decide, append, answer."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from domain.booking import Booking
+from domain.customer import Customer, Seal, SealedCustomer
+from domain.ids import BookingId, ResourceId, TenantId
+from domain.mapper import EventMapper
+from domain.resource import Resource
+from infra.customer_vault import CustomerVault, DataKey
+from infra.engine.outcomes import refusal_in
+from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest, Refused, Result
+from infra.engine.unit import Decision, NeedsFreshView, Unit, customer_in
+from infra.engine.view import Loaded, View, restore
+from infra.errors import CommandFailed, Contended, Unavailable
+from infra.log.append import Outcome, Verdict
+from infra.log.commit_queue import CommitQueue
+from infra.log.reader import WHOLE_LOG, select_head, select_streams
+from infra.postgres.pool import Pool, reading
+
+ATTEMPTS = 4
+"""How often a command is decided: again where what it was decided on had changed."""
+
+Answers = Sequence[Accepted] | Refused
+
+
+class BookingEngine:
+    """Takes commands and queries of bookings and resources."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: CommitQueue,
+        vault: CustomerVault,
+        mapper: EventMapper,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Keeps its parts; the composition root makes them.
+
+        Args:
+            pool: connections in autocommit, as a role that row-level security binds.
+            queue: the way to the log.
+            vault: seals and opens personal data.
+            mapper: writes and reads events.
+            clock: the time now, with a time zone; used only where the database's will check it.
+        """
+        self._pool = pool
+        self._queue = queue
+        self._vault = vault
+        self._mapper = mapper
+        self._clock = clock
+
+    async def execute(self, caller: Caller, request: CommandRequest) -> Result:
+        """Does what one command asks.
+
+        Args:
+            caller: who asks.
+            request: the command with its conditions.
+
+        Returns:
+            The thing after it, durable; or why it was not done.
+        """
+        return (await self.execute_all(caller, [request]))[0]
+
+    async def execute_all(self, caller: Caller, requests: Sequence[CommandRequest]) -> list[Result]:
+        """Does what many commands ask, each for itself, decided in their order.
+
+        Args:
+            caller: who asks.
+            requests: the commands.
+
+        Returns:
+            A result for each, in order.
+        """
+        units = [Unit(caller, [request]) for request in requests]
+        results: list[Result] = []
+        for wave in _waves(units):
+            results += [
+                answer if isinstance(answer, Refused) else answer[0]
+                for answer in await self._decide_wave(caller, wave)
+            ]
+        return results
+
+    async def execute_atomic(
+        self, caller: Caller, requests: Sequence[CommandRequest]
+    ) -> AtomicResult:
+        """Does what many commands ask as one decision: all of it, or nothing.
+
+        What any of them vacates is free for all of them, so two bookings can swap.
+
+        Args:
+            caller: who asks.
+            requests: commands to bookings.
+
+        Returns:
+            The bookings after all of it, one for each request; or the refusal with its culprit.
+        """
+        return (await self._decide_wave(caller, [Unit(caller, requests)]))[0]
+
+    async def booking(self, tenant_id: TenantId, booking_id: BookingId) -> Accepted | None:
+        """Folds one booking from its events: never stale.
+
+        Args:
+            tenant_id: whose.
+            booking_id: which.
+
+        Returns:
+            The booking; None when the tenant has none of this id.
+
+        Raises:
+            Overloaded: the database could not be asked in time.
+        """
+        return await self._find(tenant_id, booking_id, Booking)
+
+    async def resource(self, tenant_id: TenantId, resource_id: ResourceId) -> Accepted | None:
+        """Folds one resource from its events: never stale.
+
+        Args:
+            tenant_id: whose.
+            resource_id: which.
+
+        Returns:
+            The resource; None when the tenant has none of this id.
+
+        Raises:
+            Overloaded: the database could not be asked in time.
+        """
+        return await self._find(tenant_id, resource_id, Resource)
+
+    async def _find(
+        self, tenant_id: TenantId, stream_id: UUID, kind: type[Booking | Resource]
+    ) -> Accepted | None:
+        view = await self._load(tenant_id, {stream_id})
+        loaded = view.loaded.get(stream_id)
+        if loaded is None or not isinstance(loaded.aggregate, kind):
+            return None
+        return await self._opened(tenant_id, _found(loaded, view.head))
+
+    async def _decide_wave(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
+        """Decides units that concern different things; they enter the queue in their order."""
+        answers: dict[Unit, Answers] = {}
+        undecided = list(units)
+        view: View | None = None
+        try:
+            seal = await self._seal_for(caller.tenant_id, units)
+            for attempt in range(ATTEMPTS):
+                view = await self._view(caller.tenant_id, undecided, everything=attempt > 0)
+                try:
+                    decisions = [unit.decide(view, seal, self._mapper) for unit in undecided]
+                except NeedsFreshView:
+                    view = await self._view(caller.tenant_id, undecided, everything=True)
+                    decisions = [unit.decide(view, seal, self._mapper) for unit in undecided]
+                undecided = await self._append_all(
+                    caller, zip(undecided, decisions, strict=True), view, answers
+                )
+                if not undecided:
+                    break
+            error: Unavailable = Contended()
+        except Unavailable as unavailable:
+            error = unavailable
+        for unit in undecided:
+            answers.setdefault(unit, Refused(error, caller.request_id))
+        return [answers[unit] for unit in units]
+
+    async def _append_all(
+        self,
+        caller: Caller,
+        decided: Iterable[tuple[Unit, Decision]],
+        view: View,
+        answers: dict[Unit, Answers],
+    ) -> list[Unit]:
+        """Sends decisions to the log and answers those that it settled.
+
+        Returns:
+            The units to be decided again, in their order.
+        """
+        on_their_way: list[tuple[Unit, Decision, asyncio.Future[Outcome] | None]] = []
+        for unit, decision in decided:
+            try:
+                sent = self._send(caller.tenant_id, decision)
+            except Unavailable as error:
+                answers[unit] = Refused(error, caller.request_id)
+            else:
+                on_their_way.append((unit, decision, sent))
+        again: list[Unit] = []
+        for unit, decision, sent in on_their_way:
+            try:
+                outcome = None if sent is None else await sent
+                answer = await self._answer(unit, decision, view, outcome)
+            except (Unavailable, CommandFailed) as error:
+                answer = Refused(error, caller.request_id)
+            if answer is None:
+                again.append(unit)
+            else:
+                answers[unit] = answer
+        return again
+
+    def _send(self, tenant_id: TenantId, decision: Decision) -> asyncio.Future[Outcome] | None:
+        if decision.append is None:
+            return None
+        return self._queue.enqueue(tenant_id, decision.append)
+
+    async def _answer(
+        self, unit: Unit, decision: Decision, view: View, outcome: Outcome | None
+    ) -> Answers | None:
+        """Tells what became of a decision; None when it has to be made again."""
+        if outcome is None or (outcome.verdict is Verdict.REFUSED and not outcome.replayed):
+            if decision.error is not None:
+                return unit.refuse(decision)
+        elif outcome.verdict in (Verdict.STALE, Verdict.LATE):
+            return None
+        elif outcome.verdict is not Verdict.ACCEPTED:
+            return refusal_in(outcome, unit)
+        elif outcome.replayed:
+            return await self._replay(unit, outcome)
+        tenant_id = unit.caller.tenant_id
+        return [
+            await self._opened(tenant_id, accepted, customer_in(request.command))
+            for accepted, request in zip(
+                unit.accept(decision, view, outcome), unit.requests, strict=True
+            )
+        ]
+
+    async def _replay(self, unit: Unit, outcome: Outcome) -> Sequence[Accepted]:
+        """Gives the first answer again: the same things as they were at the same position."""
+        tenant_id = unit.caller.tenant_id
+        streams = [UUID(str(stream)) for stream in cast("list[str]", outcome.facts["streams"])]
+        as_of = cast("int", outcome.last_seq)
+        view = await self._load(tenant_id, set(streams), until=as_of)
+        return [
+            await self._opened(tenant_id, _found(view.loaded[stream], as_of, replayed=True))
+            for stream in streams
+        ]
+
+    async def _view(self, tenant_id: TenantId, units: Sequence[Unit], *, everything: bool) -> View:
+        """Looks at what the units concern; at nothing where all of it is made here."""
+        streams = {
+            stream
+            for unit in units
+            for stream in (unit.stream_ids if everything else unit.streams_to_load)
+        }
+        if not streams and not everything:
+            return View(now=self._clock())
+        return await self._load(tenant_id, streams)
+
+    async def _load(self, tenant_id: TenantId, streams: set[UUID], until: int = WHOLE_LOG) -> View:
+        async with reading(self._pool, tenant_id) as connection:
+            head = await select_head(connection, tenant_id)
+            events = await select_streams(connection, tenant_id, streams, until)
+        loaded = {stream: restore(self._mapper, recorded) for stream, recorded in events.items()}
+        return View(
+            now=head.now,
+            head=head.seq,
+            loaded={stream: thing for stream, thing in loaded.items() if thing is not None},
+            fresh=True,
+        )
+
+    async def _seal_for(self, tenant_id: TenantId, units: Sequence[Unit]) -> Seal:
+        """Gets ready the keys of all the customers that the units carry."""
+        keys: dict[str, DataKey] = {
+            customer: await self._vault.key_for(tenant_id, customer)
+            for unit in units
+            for customer in unit.customers
+        }
+
+        def seal(customer: Customer, stream_id: UUID, version: int) -> SealedCustomer:
+            return keys[customer.id].seal(customer, stream_id, version)
+
+        return seal
+
+    async def _opened(
+        self, tenant_id: TenantId, accepted: Accepted, customer: Customer | None = None
+    ) -> Accepted:
+        """Adds a booking's personal data: as just given, else as sealed in its events."""
+        booking = accepted.aggregate
+        if not isinstance(booking, Booking) or booking.customer is None:
+            return accepted
+        if customer is None:
+            customer = await self._vault.open(
+                tenant_id, booking.customer, booking.id, booking.customer_version
+            )
+        return replace(accepted, customer=customer)
+
+
+def _found(loaded: Loaded, as_of: int, *, replayed: bool = False) -> Accepted:
+    return Accepted(
+        aggregate=loaded.aggregate,
+        customer=None,
+        position=loaded.position,
+        created_at=loaded.aggregate.created_on,
+        updated_at=loaded.aggregate.modified_on,
+        as_of=as_of,
+        replayed=replayed,
+    )
+
+
+def _waves(units: Sequence[Unit]) -> Iterable[list[Unit]]:
+    """Cuts units into runs in which no two concern the same thing.
+
+    A later one must see what an earlier one did.
+    """
+    wave: list[Unit] = []
+    touched: set[UUID] = set()
+    for unit in units:
+        streams = set(unit.stream_ids)
+        if touched & streams:
+            yield wave
+            wave, touched = [], set()
+        wave.append(unit)
+        touched |= streams
+    if wave:
+        yield wave

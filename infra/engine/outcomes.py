@@ -1,0 +1,85 @@
+"""From what the log says of a refused command back to the domain's own error."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypedDict, cast
+from uuid import UUID
+
+from domain.errors import (
+    Conflict,
+    DomainError,
+    ResourceRetired,
+    SlotTaken,
+    UnknownResources,
+    domain_error_from,
+)
+from domain.ids import BookingId, ResourceId
+from infra.engine.requests import Refused
+from infra.engine.unit import Unit
+from infra.errors import IdempotencyKeyReused
+from infra.log.append import Outcome, Verdict
+
+
+class Blocker(TypedDict):
+    """Who stood in the way of which claim, as `booking.in_the_way` tells it."""
+
+    problem: str
+    claimant: str
+    resource_id: str
+    booking_id: str
+    start_time: str
+    end_time: str
+    status: str
+
+
+def refusal_in(outcome: Outcome, unit: Unit) -> Refused:
+    """Tells a refusal that the log made, or that it had kept under the key.
+
+    Args:
+        outcome: a conflict, a key used before for something else, or a refusal replayed.
+        unit: what was asked now.
+    """
+    if outcome.verdict is Verdict.KEY_REUSED:
+        return Refused(IdempotencyKeyReused(unit.keys[0]), unit.caller.request_id)
+    request_id = str(outcome.facts["request_id"]) if outcome.replayed else unit.caller.request_id
+    if outcome.verdict is Verdict.REFUSED:
+        error = domain_error_from(cast("dict[str, str]", outcome.info))
+        return Refused(error, request_id, cast("int", outcome.facts["culprit"]), outcome.replayed)
+    streams = (
+        cast("list[str]", outcome.facts["streams"])
+        if outcome.replayed
+        else [str(stream) for stream in unit.stream_ids]
+    )
+    blockers = cast("list[Blocker]", outcome.info)
+    culprit = min(streams.index(blocker["claimant"]) for blocker in blockers)
+    mine = [blocker for blocker in blockers if blocker["claimant"] == streams[culprit]]
+    return Refused(_conflict_error(mine), request_id, culprit, outcome.replayed)
+
+
+def _conflict_error(blockers: Sequence[Blocker]) -> DomainError:
+    """Names what does not exist before what is retired, and both before who was there first."""
+    unknown = _resources_of(blockers, "unknown-resource")
+    if unknown:
+        return UnknownResources(unknown)
+    retired = _resources_of(blockers, "resource-retired")
+    if retired:
+        return ResourceRetired(retired)
+    return SlotTaken(tuple(_conflict(blocker) for blocker in blockers))
+
+
+def _resources_of(blockers: Sequence[Blocker], problem: str) -> tuple[ResourceId, ...]:
+    return tuple(
+        ResourceId(UUID(blocker["resource_id"]))
+        for blocker in blockers
+        if blocker["problem"] == problem
+    )
+
+
+def _conflict(blocker: Blocker) -> Conflict:
+    return Conflict(
+        resource_id=ResourceId(UUID(blocker["resource_id"])),
+        booking_id=BookingId(UUID(blocker["booking_id"])),
+        start_time=datetime.fromisoformat(blocker["start_time"]).astimezone(UTC),
+        end_time=datetime.fromisoformat(blocker["end_time"]).astimezone(UTC),
+        status=blocker["status"],  # type: ignore[arg-type]  # one of three words, by the function that says it
+    )

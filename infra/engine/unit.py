@@ -1,0 +1,329 @@
+"""One decision in the making: the requests that stand or fall together, most often just one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import cast
+from uuid import UUID
+
+from eventsourcing.domain import AggregateEvent
+from pydantic import JsonValue
+from pydantic_core import to_json
+
+from domain.booking import Booking
+from domain.claims import claims_from
+from domain.commands import (
+    Amend,
+    Book,
+    ChangeResource,
+    Confirm,
+    RegisterResource,
+    Release,
+    Reschedule,
+    RetireResource,
+)
+from domain.customer import Customer, Seal
+from domain.deciding import decide
+from domain.errors import DomainError, HoldExpiryPassed, InvalidPeriod, InvalidResources
+from domain.mapper import EventMapper
+from domain.resource import Resource
+from infra.engine.requests import Accepted, Aggregate, Caller, Command, CommandRequest, Refused
+from infra.engine.view import View
+from infra.errors import AlreadyExists, EngineError, Kind, NotFound, VersionMismatch
+from infra.identity import new_id
+from infra.log.append import AppendCommand, NewEvent, Outcome, Refusal, ResourceRow
+
+_FORM_ERRORS = (EngineError, InvalidPeriod, InvalidResources, HoldExpiryPassed)
+"""Refusals that no key keeps: the same request may fare better another time."""
+
+
+class NeedsFreshView(Exception):
+    """The domain would refuse, on a view that may not refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a unit of requests comes to.
+
+    Attributes:
+        append: for the log to apply; None where there is nothing to apply and no key to keep.
+        aggregates: the things after it, one for each request.
+        own_events: where the last event of each stream that has one stands, counted back from the
+            decision's last (0 is the last, -1 the one before).
+        error: what the domain refused; then nothing is applied.
+        culprit: the place of the request it was refused for.
+    """
+
+    append: AppendCommand | None
+    aggregates: Sequence[Aggregate]
+    own_events: Mapping[UUID, int]
+    error: DomainError | EngineError | None = None
+    culprit: int = 0
+
+
+class Unit:
+    """Requests decided as one, on behalf of one caller."""
+
+    def __init__(self, caller: Caller, requests: Sequence[CommandRequest]) -> None:
+        """Takes the requests; decides nothing yet.
+
+        Args:
+            caller: who asks.
+            requests: all applied, or none.
+        """
+        self.caller = caller
+        self.requests = requests
+        self._command_id = new_id()
+        keys = [request.idempotency for request in requests if request.idempotency is not None]
+        self.keys = tuple(dict.fromkeys(key.key for key in keys))
+        self._fingerprint = _joined([key.fingerprint for key in keys]) if keys else None
+
+    @property
+    def stream_ids(self) -> tuple[UUID, ...]:
+        """The stream of each request."""
+        return tuple(stream_of(request.command) for request in self.requests)
+
+    @property
+    def streams_to_load(self) -> set[UUID]:
+        """The streams that must exist; what is made here needs no look before the log's own."""
+        return {
+            stream_of(request.command)
+            for request in self.requests
+            if not isinstance(request.command, Book | RegisterResource)
+        }
+
+    @property
+    def customers(self) -> set[str]:
+        """Whose data the requests carry, by the client's names."""
+        carried = (customer_in(request.command) for request in self.requests)
+        return {customer.id for customer in carried if customer is not None}
+
+    def decide(self, view: View, seal: Seal, mapper: EventMapper) -> Decision:
+        """Lets the domain decide.
+
+        Args:
+            view: what is known.
+            seal: seals personal data.
+            mapper: writes events.
+
+        Raises:
+            NeedsFreshView: it would be refused, but the view may be old.
+        """
+        touched: dict[UUID, Aggregate] = {
+            stream: view.loaded[stream].aggregate
+            for stream in self.stream_ids
+            if stream in view.loaded
+        }
+        expect = {
+            stream: touched[stream].version if stream in touched else 0
+            for stream in self.stream_ids
+        }
+        events: list[AggregateEvent] = []
+        deadlines: list[datetime] = []
+        for place, request in enumerate(self.requests):
+            stream = stream_of(request.command)
+            before = touched.get(stream)
+            try:
+                _check_standing(request, before)
+                deadlines += deadline_of(request.command, before)
+                after = decide(request.command, before, now=view.now, seal=seal)
+            except (DomainError, EngineError) as error:
+                if not view.fresh:
+                    raise NeedsFreshView from error
+                return self._refuse(error, place, expect)
+            touched[stream] = after
+            events += cast("Sequence[AggregateEvent]", after.collect_events())
+        append = AppendCommand(
+            expect=expect,
+            events=self._new_events(events, mapper),
+            changes=claims_from(events),
+            resources=tuple(
+                _resource_row(aggregate)
+                for aggregate in touched.values()
+                if isinstance(aggregate, Resource)
+            )
+            if events
+            else (),
+            keys=self.keys,
+            fingerprint=self._fingerprint,
+            deadline=min(deadlines, default=None),
+            facts=self._facts(),
+        )
+        return Decision(
+            append=append if events or self.keys else None,
+            aggregates=[touched[stream] for stream in self.stream_ids],
+            own_events={
+                event.originator_id: place - len(events) + 1 for place, event in enumerate(events)
+            },
+        )
+
+    def _refuse(
+        self, error: DomainError | EngineError, place: int, expect: Mapping[UUID, int]
+    ) -> Decision:
+        """Has a refusal recorded under the keys, or the keys at least looked up.
+
+        They may have been answered before; but what is not there is told before any key counts.
+        """
+        append = None
+        if self.keys and not isinstance(error, NotFound | AlreadyExists):
+            kept = not isinstance(error, _FORM_ERRORS)
+            append = AppendCommand(
+                expect=expect,
+                keys=self.keys,
+                fingerprint=self._fingerprint,
+                refusal=Refusal(error.facts() if isinstance(error, DomainError) else {}, kept=kept),
+                facts=self._facts() | {"culprit": place},
+            )
+        return Decision(append, aggregates=(), own_events={}, error=error, culprit=place)
+
+    def _facts(self) -> dict[str, JsonValue]:
+        if not self.keys:
+            return {}
+        return {
+            "streams": [str(stream) for stream in self.stream_ids],
+            "request_id": self.caller.request_id,
+        }
+
+    def _new_events(
+        self, events: Sequence[AggregateEvent], mapper: EventMapper
+    ) -> tuple[NewEvent, ...]:
+        metadata = to_json(
+            {
+                "actor": self.caller.actor,
+                "request_id": self.caller.request_id,
+                "correlation_id": self.caller.request_id,
+                "causation_id": self._command_id,
+                "traceparent": self.caller.traceparent,
+            }
+        ).decode()
+        stored = [mapper.to_stored_event(event) for event in events]
+        return tuple(
+            NewEvent(
+                cast("UUID", event.originator_id),
+                event.originator_version,
+                event.topic,
+                event.state.decode(),
+                metadata,
+            )
+            for event in stored
+        )
+
+    def accept(self, decision: Decision, view: View, outcome: Outcome | None) -> list[Accepted]:
+        """Tells what has been applied.
+
+        Args:
+            decision: as it was made.
+            view: on what.
+            outcome: the log's; None when there was nothing to apply.
+        """
+        as_of = view.head if outcome is None or outcome.last_seq is None else outcome.last_seq
+        return [
+            self._accepted(aggregate, decision, view, outcome, as_of)
+            for aggregate in decision.aggregates
+        ]
+
+    def _accepted(
+        self,
+        aggregate: Aggregate,
+        decision: Decision,
+        view: View,
+        outcome: Outcome | None,
+        as_of: int,
+    ) -> Accepted:
+        stood = view.loaded.get(aggregate.id)
+        changed = outcome is not None and aggregate.id in decision.own_events
+        return Accepted(
+            aggregate=aggregate,
+            customer=None,
+            position=as_of + decision.own_events[aggregate.id]
+            if changed or stood is None
+            else stood.position,
+            created_at=outcome.decided_at
+            if stood is None and outcome is not None
+            else aggregate.created_on,
+            updated_at=outcome.decided_at
+            if changed and outcome is not None
+            else aggregate.modified_on,
+            as_of=as_of,
+        )
+
+    def refuse(self, decision: Decision) -> Refused:
+        """Tells what the domain refused."""
+        if decision.error is None:
+            raise ValueError("Nothing was refused.")
+        return Refused(decision.error, self.caller.request_id, culprit=decision.culprit)
+
+
+def stream_of(command: Command) -> UUID:
+    """Gives the id of what a command concerns."""
+    if isinstance(command, RegisterResource | ChangeResource | RetireResource):
+        return command.resource_id
+    return command.booking_id
+
+
+def kind_of(command: Command) -> Kind:
+    """Tells whether a command concerns a booking or a resource."""
+    return (
+        "resource"
+        if isinstance(command, RegisterResource | ChangeResource | RetireResource)
+        else "booking"
+    )
+
+
+def customer_in(command: Command) -> Customer | None:
+    """Gives the personal data that a command carries, if any."""
+    if isinstance(command, Book):
+        return command.customer
+    return command.changes.get("customer") if isinstance(command, Amend) else None
+
+
+def deadline_of(command: Command, before: Aggregate | None) -> list[datetime]:
+    """Tells until when a decision holds: what was decided of a hold is void once it lapses."""
+    expires = None
+    if isinstance(command, Book):
+        expires = command.hold_expires_at
+    elif (
+        isinstance(command, Confirm | Release | Reschedule)
+        and isinstance(before, Booking)
+        and before.status == "held"
+    ):
+        expires = before.hold_expires_at
+    return [] if expires is None else [expires]
+
+
+def _check_standing(request: CommandRequest, before: Aggregate | None) -> None:
+    """Checks that the thing is there, or not yet, and at a version that the caller named."""
+    kind, stream = kind_of(request.command), stream_of(request.command)
+    creates = isinstance(request.command, Book | RegisterResource)
+    if creates and before is not None:
+        raise AlreadyExists(kind, stream)
+    if not creates and not isinstance(before, Resource if kind == "resource" else Booking):
+        raise NotFound(kind, stream)
+    if (
+        before is not None
+        and request.if_match is not None
+        and before.version not in request.if_match
+    ):
+        raise VersionMismatch(before.version)
+
+
+def _resource_row(resource: Resource) -> ResourceRow:
+    return ResourceRow(
+        resource_id=resource.id,
+        name=resource.name,
+        kind=resource.kind,
+        timezone=resource.timezone,
+        attributes=resource.attributes,
+        retired=resource.retired,
+        version=resource.version,
+    )
+
+
+def _joined(fingerprints: Sequence[str]) -> str:
+    """Makes one fingerprint of a group's: itself, where there is one."""
+    return (
+        fingerprints[0]
+        if len(fingerprints) == 1
+        else sha256("".join(fingerprints).encode()).hexdigest()
+    )

@@ -1,0 +1,64 @@
+"""What a command is decided on: the things it concerns, and the time."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+
+from domain.mapper import EventMapper, fold
+from infra.engine.requests import Aggregate
+from infra.log.reader import RecordedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A thing folded from its events.
+
+    Attributes:
+        aggregate: the booking or resource; deciding changes it, so each decision loads its own.
+        position: of its last event.
+    """
+
+    aggregate: Aggregate
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at a tenant's log.
+
+    Attributes:
+        now: the time to decide by.
+        head: where the log ended.
+        loaded: what was read; a stream without events is not there.
+        fresh: whether it was read just now. A view that was not may accept a command, since the log
+            checks what was expected, but never refuse one.
+    """
+
+    now: datetime
+    head: int = 0
+    loaded: Mapping[UUID, Loaded] = field(default_factory=dict)
+    fresh: bool = False
+
+
+def restore(mapper: EventMapper, events: Iterable[RecordedEvent]) -> Loaded | None:
+    """Folds a stream.
+
+    Args:
+        mapper: reads events of every version.
+        events: from the stream's first on, in order.
+
+    Returns:
+        The thing as its events tell it; None when there are none.
+    """
+    recorded = list(events)
+    aggregate = fold(
+        mapper.to_domain_event(
+            StoredEvent(event.stream_id, event.version, event.topic, event.state.encode()),
+            event.recorded_at,
+        )
+        for event in recorded
+    )
+    return None if aggregate is None else Loaded(aggregate, recorded[-1].seq)

@@ -1,0 +1,227 @@
+"""A command as the log's one door sees it, and what the door answers.
+
+The door is the SQL function `booking.append_batch` (migrations/0003_append_commands.sql), which
+decides each tenant's commands one after the other and commits them together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import cast
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from pydantic import JsonValue
+from pydantic_core import to_json
+
+from domain.claims import Claim, ReservationChanges
+from domain.ids import TenantId
+
+NO_CHANGES = ReservationChanges(vacated=(), claimed=(), confirmed=())
+
+
+class Verdict(StrEnum):
+    """What was decided of one command; the last two mean: decide again."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    CONFLICT = "conflict"
+    KEY_REUSED = "key_reused"
+    STALE = "stale"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event about to be appended; state and metadata are JSON, stored as they are."""
+
+    stream_id: UUID
+    version: int
+    topic: str
+    state: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """A row of the inline projection of resources, as a command leaves it."""
+
+    resource_id: UUID
+    name: str
+    kind: str
+    timezone: str
+    attributes: dict[str, JsonValue]
+    retired: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the domain refused, on its way to the receipt.
+
+    Attributes:
+        facts: what a later reader needs to tell the same error again.
+        kept: whether the refusal stands under the idempotency keys; else the keys are only looked
+            up.
+    """
+
+    facts: dict[str, JsonValue]
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendCommand:
+    """One decision: all of it is applied, or none.
+
+    Attributes:
+        expect: the version of each stream that it was decided on, 0 for one made here; this is what
+            makes sending it twice safe.
+        events: in the order of their streams' versions.
+        changes: what the events do to the reservations.
+        resources: what they do to the resources.
+        keys: idempotency keys; several for an atomic group.
+        fingerprint: of the request, as hexadecimal digits; only with keys.
+        deadline: from this moment of the database's clock on, it must be decided again.
+        refusal: set when there is nothing to apply, and only the keys matter.
+        facts: kept in the receipt for rendering the answer again.
+    """
+
+    expect: Mapping[UUID, int]
+    events: tuple[NewEvent, ...] = ()
+    changes: ReservationChanges = NO_CHANGES
+    resources: tuple[ResourceRow, ...] = ()
+    keys: tuple[str, ...] = ()
+    fingerprint: str | None = None
+    deadline: datetime | None = None
+    refusal: Refusal | None = None
+    facts: dict[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def claim_count(self) -> int:
+        """How many claims it makes: the part of its cost that its size does not tell."""
+        return len(self.changes.claimed)
+
+    def encode(self) -> bytes:
+        """Gives it as the JSON that `append_commands` documents; what is empty is left out."""
+        fields: dict[str, object] = {
+            "expect": {str(stream): version for stream, version in self.expect.items()}
+        }
+        if self.keys:
+            fields |= {"keys": self.keys, "fingerprint": self.fingerprint, "facts": self.facts}
+        if self.deadline is not None:
+            fields["deadline"] = self.deadline
+        if self.refusal is not None:
+            fields |= {"refusal": self.refusal.facts, "unkept": not self.refusal.kept}
+        if self.changes.vacated:
+            fields["vacate"] = self.changes.vacated
+        if self.changes.claimed:
+            fields["claims"] = [_claim_fields(claim) for claim in self.changes.claimed]
+        if self.changes.confirmed:
+            fields["confirm"] = self.changes.confirmed
+        if self.resources:
+            fields["resources"] = self.resources
+        if self.events:
+            fields["events"] = [_event_fields(event) for event in self.events]
+        return to_json(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the log decided of one command.
+
+    Attributes:
+        verdict: a replayed command carries its first verdict.
+        first_seq: of the events appended, those of holds that gave way included; None unless
+            accepted.
+        last_seq: one less than first_seq where nothing had to be appended.
+        decided_at: the database's clock, as recorded.
+        info: the refusal's facts, who stood in the way of a conflict, or the versions a stale
+            command met.
+        replayed: the key was seen before: this is the first answer.
+        facts: those of the command that was decided first.
+    """
+
+    verdict: Verdict
+    first_seq: int | None
+    last_seq: int | None
+    decided_at: datetime
+    info: JsonValue
+    replayed: bool = False
+    facts: dict[str, JsonValue] = field(default_factory=dict)
+
+
+async def append_batch(
+    connection: AsyncConnection,
+    batch: Mapping[TenantId, Sequence[bytes]],
+    lapse: bytes,
+) -> dict[TenantId, list[Outcome]]:
+    """Has the log decide many tenants' commands in one round trip and one commit.
+
+    Args:
+        connection: in autocommit, as a role that row-level security binds.
+        batch: encoded commands, in the order in which each tenant's are to be decided.
+        lapse: the encoded event, `{topic, state}`, for holds that give way.
+
+    Returns:
+        For each tenant an outcome per command, in order.
+
+    Raises:
+        psycopg.Error: the whole batch has failed; unless the connection broke, nothing of it was
+        applied.
+    """
+    payload = b"{%s}" % b",".join(
+        b'"%s":[%s]' % (str(tenant).encode(), b",".join(commands))
+        for tenant, commands in batch.items()
+    )
+    cursor = await connection.execute(
+        """
+        select tenant_id, verdict, first_seq, last_seq, decided_at, info
+          from booking.append_batch(%s::text::jsonb, %s::text::jsonb)
+         order by tenant_id, ix
+        """,
+        (payload.decode(), lapse.decode()),
+    )
+    outcomes: dict[TenantId, list[Outcome]] = {tenant: [] for tenant in batch}
+    async for tenant, verdict, first_seq, last_seq, decided_at, info in cursor:
+        outcome = (
+            _replayed(info)
+            if verdict == "replayed"
+            else Outcome(Verdict(verdict), first_seq, last_seq, decided_at, info)
+        )
+        outcomes[TenantId(tenant)].append(outcome)
+    return outcomes
+
+
+def _replayed(receipt: dict[str, JsonValue]) -> Outcome:
+    """Reads the first outcome back from its receipt."""
+    return Outcome(
+        verdict=Verdict(cast("str", receipt["verdict"])),
+        first_seq=cast("int | None", receipt["first_seq"]),
+        last_seq=cast("int | None", receipt["last_seq"]),
+        decided_at=datetime.fromisoformat(cast("str", receipt["decided_at"])).astimezone(UTC),
+        info=receipt["info"],
+        replayed=True,
+        facts=cast("dict[str, JsonValue]", receipt["facts"]),
+    )
+
+
+def _claim_fields(claim: Claim) -> dict[str, object]:
+    return {
+        "resource_id": claim.resource_id,
+        "booking_id": claim.booking_id,
+        "start_time": claim.start_time,
+        "end_time": claim.end_time,
+        "status": claim.status,
+        "hold_expires_at": claim.hold_expires_at,
+    }
+
+
+def _event_fields(event: NewEvent) -> dict[str, object]:
+    return {
+        "stream": event.stream_id,
+        "version": event.version,
+        "topic": event.topic,
+        "state": event.state,
+        "metadata": event.metadata,
+    }

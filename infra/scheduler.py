@@ -1,0 +1,149 @@
+"""What has to happen without anybody asking: holds lapse, and old receipts go.
+
+Any number of schedulers may run. Two that find the same hold are told apart by its version: the
+second is told that it can no longer lapse, which is as good.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+import structlog
+
+from domain.commands import Lapse
+from domain.ids import BookingId, TenantId
+from infra.engine import Accepted, BookingEngine, Caller, CommandRequest
+from infra.identity import new_id
+from infra.postgres.pool import Pool
+
+log = structlog.get_logger(__name__)
+
+ACTOR = "scheduler"
+RECEIPTS_KEPT = timedelta(hours=25)
+"""Somewhat longer than `append_commands` honours them, so that none goes while it counts."""
+
+_HOLDS_AT_ONCE = 500
+_RECEIPTS_AT_ONCE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the scheduler looks.
+
+    Attributes:
+        lapse_seconds: between two looks for holds past their expiry.
+        purge_seconds: between two looks for old receipts.
+    """
+
+    lapse_seconds: float = 1.0
+    purge_seconds: float = 300.0
+
+
+class Scheduler:
+    """Records lapses and purges receipts, across all tenants."""
+
+    def __init__(
+        self,
+        background: Pool,
+        engine: BookingEngine,
+        lapsed: Callable[[int], None],
+        pace: Pace | None = None,
+    ) -> None:
+        """Keeps its parts.
+
+        Args:
+            background: connections of the role that sees all tenants.
+            engine: takes the commands.
+            lapsed: is told how many lapses were recorded.
+            pace: how often to look; the default suits production.
+        """
+        self._background = background
+        self._engine = engine
+        self._lapsed = lapsed
+        self._pace = pace or Pace()
+
+    async def run(self) -> None:
+        """Works until cancelled. What fails is logged, and tried again at the next look."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(self._pace.lapse_seconds, self.lapse_due_holds))
+            tasks.create_task(self._every(self._pace.purge_seconds, self.purge_receipts))
+
+    async def _every(self, seconds: float, job: Callable[[], Awaitable[int]]) -> None:
+        while True:
+            try:
+                await job()
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("scheduler.failed", error=type(error).__name__)
+            await asyncio.sleep(seconds)
+
+    async def lapse_due_holds(self) -> int:
+        """Records the lapse of the holds that are past their expiry, the longest due first.
+
+        Returns:
+            How many were recorded.
+        """
+        recorded = 0
+        progress = True
+        while progress:
+            due = await self._due_holds()
+            before = recorded
+            for tenant_id, bookings in due.items():
+                caller = Caller(tenant_id, ACTOR, f"lapse-{new_id()}")
+                results = await self._engine.execute_all(
+                    caller,
+                    [CommandRequest(Lapse(booking_id=booking_id)) for booking_id in bookings],
+                )
+                recorded += sum(isinstance(result, Accepted) for result in results)
+            progress = recorded > before and sum(map(len, due.values())) >= _HOLDS_AT_ONCE
+        if recorded:
+            self._lapsed(recorded)
+            log.info("scheduler.holds_lapsed", holds=recorded)
+        return recorded
+
+    async def purge_receipts(self) -> int:
+        """Deletes receipts that no key is looked up under any more.
+
+        Returns:
+            How many went.
+        """
+        purged = 0
+        while True:
+            async with self._background.connection() as connection:
+                cursor = await connection.execute(
+                    """
+                    delete from booking.receipt
+                     where (tenant_id, key) in (
+                               select tenant_id, key
+                                 from booking.receipt
+                                where recorded_at < clock_timestamp() - %s
+                                limit %s)
+                    """,
+                    (RECEIPTS_KEPT, _RECEIPTS_AT_ONCE),
+                )
+            purged += cursor.rowcount
+            if cursor.rowcount < _RECEIPTS_AT_ONCE:
+                break
+        if purged:
+            log.info("scheduler.receipts_purged", receipts=purged)
+        return purged
+
+    async def _due_holds(self) -> dict[TenantId, list[BookingId]]:
+        async with self._background.connection() as connection:
+            cursor = await connection.execute(
+                """
+                select tenant_id, booking_id
+                  from booking.reservation
+                 where hold_expires_at <= clock_timestamp()
+                 group by tenant_id, booking_id
+                 order by min(hold_expires_at)
+                 limit %s
+                """,
+                (_HOLDS_AT_ONCE,),
+            )
+            due: dict[TenantId, list[BookingId]] = defaultdict(list)
+            async for tenant_id, booking_id in cursor:
+                due[tenant_id].append(booking_id)
+        return due

@@ -1,0 +1,92 @@
+"""A proxy before PostgreSQL that can lose an answer.
+
+The statement is carried out; its caller never hears of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+READY_FOR_QUERY = b"Z\x00\x00\x00\x05"
+
+
+class LosingProxy:
+    """Forwards between a socket of its own and the server's, until told to lose answers."""
+
+    def __init__(self, upstream: Path) -> None:
+        self._upstream = upstream
+        self._to_lose = 0
+        self._connections: set[asyncio.Task[None]] = set()
+
+    def lose_answers(self, number: int) -> None:
+        """The connections of the next so many statements break when these have been carried out."""
+        self._to_lose = number
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._forward(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def close(self) -> None:
+        for connection in tuple(self._connections):
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with _closing(writer):
+            up_reader, up_writer = await asyncio.open_unix_connection(self._upstream)
+            async with _closing(up_writer):
+                doomed = asyncio.Event()
+                pumps = (
+                    asyncio.create_task(self._ask(reader, up_writer, doomed)),
+                    asyncio.create_task(_answer(up_reader, writer, doomed)),
+                )
+                try:
+                    await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for pump in pumps:
+                        pump.cancel()
+                    await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
+    ) -> None:
+        while data := await reader.read(65536):
+            if self._to_lose and not doomed.is_set():
+                self._to_lose -= 1
+                doomed.set()
+            writer.write(data)
+            await writer.drain()
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def _answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
+) -> None:
+    while data := await reader.read(65536):
+        if not doomed.is_set():
+            writer.write(data)
+            await writer.drain()
+        elif READY_FOR_QUERY in data:
+            return
+
+
+@asynccontextmanager
+async def losing_proxy(directory: Path, upstream: Path) -> AsyncIterator[LosingProxy]:
+    proxy = LosingProxy(upstream)
+    server = await asyncio.start_unix_server(proxy.accept, directory / ".s.PGSQL.5432")
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await proxy.close()

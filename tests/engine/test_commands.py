@@ -1,0 +1,390 @@
+"""What a command comes to, from the engine's door to the log and the reservations."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from domain.booking import Booking
+from domain.commands import Amend, Cancel, Confirm, Lapse, Release, Reschedule, RetireResource
+from domain.customer import Customer
+from domain.errors import (
+    CannotConfirm,
+    HoldExpiryPassed,
+    HoldLapsed,
+    ResourceRetired,
+    SlotTaken,
+    UnknownResources,
+)
+from domain.ids import BookingId, ResourceId
+from infra.engine import Accepted, CommandRequest, Refused, RunningEngine
+from infra.errors import AlreadyExists, IdempotencyKeyReused, NotFound, VersionMismatch
+from infra.identity import new_id
+from tests.engine.conftest import HOUR, NINE, Studio, book, keyed
+
+
+async def test_a_booking_is_an_event_and_a_reservation(studio: Studio) -> None:
+    stage = await studio.resource()
+    accepted = await studio.accepted(command := book(stage))
+    assert accepted.position == accepted.as_of == 2
+    assert studio.topics() == ["resource.registered", "booking.booked"]
+    assert studio.reservations() == {
+        (stage, command.booking_id, NINE, NINE + HOUR, "confirmed"),
+    }
+
+
+async def test_what_is_answered_equals_what_is_found_later(studio: Studio) -> None:
+    stage = await studio.resource()
+    person = Customer("c-1", name="Ada", email="ada@example.org")
+    accepted = await studio.accepted(book(stage, customer=person))
+    found = await studio.engine.booking(studio.tenant_id, BookingId(accepted.aggregate.id))
+    assert found is not None
+    assert found.customer == accepted.customer == person
+    assert (found.position, found.created_at, found.updated_at) == (
+        accepted.position,
+        accepted.created_at,
+        accepted.updated_at,
+    )
+
+
+async def test_personal_data_is_in_no_event_row(studio: Studio) -> None:
+    stage = await studio.resource()
+    accepted = await studio.accepted(book(stage, customer=Customer("c-1", name="Ada Lovelace")))
+    changes = Amend(
+        booking_id=BookingId(accepted.aggregate.id),
+        changes={"customer": Customer("c-2", phone="+44 1")},
+    )
+    amended = await studio.accepted(changes)
+    assert amended.customer == Customer("c-2", phone="+44 1")
+    text = "".join(event.state + event.metadata for event in studio.log())
+    assert not any(word in text for word in ("Ada", "c-1", "c-2", "+44"))
+    found = await studio.engine.booking(studio.tenant_id, BookingId(accepted.aggregate.id))
+    assert found is not None
+    assert found.customer == Customer("c-2", phone="+44 1")
+
+
+async def test_a_conflict_names_every_booking_in_the_way(studio: Studio) -> None:
+    stage, camera = await studio.resource(), await studio.resource("Camera")
+    first = await studio.booked(book(stage))
+    second = await studio.booked(book(camera, start=NINE + HOUR))
+    result = await studio.engine.execute(
+        studio.caller, CommandRequest(book(stage, camera, hours=2))
+    )
+    assert isinstance(result, Refused)
+    assert isinstance(result.error, SlotTaken)
+    assert {conflict.booking_id for conflict in result.error.conflicts} == {first.id, second.id}
+    assert len(studio.log()) == 4
+
+
+async def test_adjacent_periods_do_not_conflict(studio: Studio) -> None:
+    stage = await studio.resource()
+    await studio.booked(book(stage))
+    await studio.booked(book(stage, start=NINE + HOUR))
+    await studio.booked(book(stage, start=NINE - HOUR))
+    assert len(studio.reservations()) == 3
+
+
+async def test_unknown_and_retired_resources_are_refused(studio: Studio) -> None:
+    stage, absent = await studio.resource(), ResourceId(new_id())
+    unknown = await studio.engine.execute(studio.caller, CommandRequest(book(stage, absent)))
+    assert isinstance(unknown, Refused)
+    assert isinstance(unknown.error, UnknownResources)
+    assert unknown.error.resource_ids == (absent,)
+    await studio.accepted(RetireResource(resource_id=stage))
+    retired = await studio.engine.execute(studio.caller, CommandRequest(book(stage)))
+    assert isinstance(retired, Refused)
+    assert isinstance(retired.error, ResourceRetired)
+    assert studio.reservations() == set()
+
+
+async def test_what_is_booked_stays_when_its_resource_retires(studio: Studio) -> None:
+    stage = await studio.resource()
+    booking = await studio.booked(book(stage, status="held"))
+    await studio.accepted(RetireResource(resource_id=stage))
+    await studio.accepted(Confirm(booking_id=BookingId(booking.id), reason=None))
+    assert [row[4] for row in studio.reservations()] == ["confirmed"]
+
+
+async def test_rescheduling_keeps_the_old_claim_if_the_new_one_is_refused(studio: Studio) -> None:
+    stage = await studio.resource()
+    moving = await studio.booked(book(stage))
+    await studio.booked(book(stage, start=NINE + 2 * HOUR))
+    before = studio.reservations()
+    move = Reschedule(
+        booking_id=BookingId(moving.id),
+        start_time=NINE + HOUR,
+        end_time=NINE + 3 * HOUR,
+        resource_ids=None,
+    )
+    result = await studio.engine.execute(studio.caller, CommandRequest(move))
+    assert isinstance(result, Refused)
+    assert isinstance(result.error, SlotTaken)
+    assert studio.reservations() == before
+
+
+async def test_a_booking_may_move_onto_part_of_its_own_period(studio: Studio) -> None:
+    stage = await studio.resource()
+    moving = await studio.booked(book(stage, hours=2))
+    move = Reschedule(
+        booking_id=BookingId(moving.id),
+        start_time=NINE + HOUR,
+        end_time=NINE + 3 * HOUR,
+        resource_ids=None,
+    )
+    await studio.accepted(move)
+    assert {row[2] for row in studio.reservations()} == {NINE + HOUR}
+
+
+async def test_two_bookings_swap_in_one_decision(studio: Studio) -> None:
+    one, two = await studio.resource("1"), await studio.resource("2")
+    first, second = await studio.booked(book(one)), await studio.booked(book(two))
+    swap = [
+        CommandRequest(
+            Reschedule(
+                booking_id=BookingId(booking.id), start_time=None, end_time=None, resource_ids=(to,)
+            )
+        )
+        for booking, to in ((first, two), (second, one))
+    ]
+    result = await studio.engine.execute_atomic(studio.caller, swap)
+    assert not isinstance(result, Refused)
+    assert {(row[0], row[1]) for row in studio.reservations()} == {
+        (two, first.id),
+        (one, second.id),
+    }
+    assert [accepted.position for accepted in result] == [5, 6]
+
+
+async def test_an_atomic_group_names_its_culprit_and_leaves_no_trace(studio: Studio) -> None:
+    stage, other = await studio.resource(), await studio.resource("other")
+    taken = await studio.booked(book(stage))
+    before = studio.topics()
+    group = [CommandRequest(book(other)), CommandRequest(book(stage))]
+    result = await studio.engine.execute_atomic(studio.caller, group)
+    assert isinstance(result, Refused)
+    assert result.culprit == 1
+    assert isinstance(result.error, SlotTaken)
+    assert [conflict.booking_id for conflict in result.error.conflicts] == [taken.id]
+    assert studio.topics() == before
+    assert len(studio.reservations()) == 1
+
+
+async def test_claims_of_one_atomic_group_may_not_collide(studio: Studio) -> None:
+    stage = await studio.resource()
+    group = [CommandRequest(book(stage)), CommandRequest(book(stage))]
+    result = await studio.engine.execute_atomic(studio.caller, group)
+    assert isinstance(result, Refused)
+    assert result.culprit == 1
+    assert isinstance(result.error, SlotTaken)
+    assert [conflict.status for conflict in result.error.conflicts] == ["same-request"]
+
+
+async def test_commands_to_one_booking_in_one_request_follow_one_another(studio: Studio) -> None:
+    stage = await studio.resource()
+    held = await studio.booked(book(stage, status="held"))
+    hold = BookingId(held.id)
+    results = await studio.engine.execute_all(
+        studio.caller,
+        [
+            CommandRequest(Confirm(booking_id=hold, reason=None)),
+            CommandRequest(Cancel(booking_id=hold, reason="rain")),
+            CommandRequest(book(stage)),
+        ],
+    )
+    assert all(isinstance(result, Accepted) for result in results)
+    assert studio.topics()[-3:] == ["booking.confirmed", "booking.cancelled", "booking.booked"]
+
+
+class TestTheClock:
+    async def test_a_hold_cannot_be_placed_past_its_expiry(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        late = book(stage, status="held", hold_expires_at=yesterday)
+        result = await studio.engine.execute(studio.caller, CommandRequest(late))
+        assert isinstance(result, Refused)
+        assert isinstance(result.error, HoldExpiryPassed)
+        assert studio.reservations() == set()
+
+    async def test_a_lapsed_hold_gives_way_in_the_same_decision(self, studio: Studio) -> None:
+        stage, camera = await studio.resource(), await studio.resource("camera")
+        soon = datetime.now(UTC) + timedelta(seconds=0.2)
+        hold = await studio.booked(book(stage, camera, status="held", hold_expires_at=soon))
+        await asyncio.sleep(0.25)
+        accepted = await studio.accepted(taking := book(stage))
+        assert studio.topics()[-2:] == ["booking.hold_lapsed", "booking.booked"]
+        assert accepted.position == accepted.as_of == 5
+        assert {row[1] for row in studio.reservations()} == {taking.booking_id}
+        found = await studio.engine.booking(studio.tenant_id, BookingId(hold.id))
+        assert found is not None
+        assert isinstance(found.aggregate, Booking)
+        assert found.aggregate.status == "lapsed"
+
+    async def test_a_lapsed_hold_cannot_be_confirmed(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        soon = datetime.now(UTC) + timedelta(seconds=0.1)
+        hold = await studio.booked(book(stage, status="held", hold_expires_at=soon))
+        await asyncio.sleep(0.15)
+        confirm = Confirm(booking_id=BookingId(hold.id), reason=None)
+        result = await studio.engine.execute(studio.caller, CommandRequest(confirm))
+        assert isinstance(result, Refused)
+        assert isinstance(result.error, HoldLapsed)
+
+    async def test_a_hold_lapses_when_told_so_after_its_expiry(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        soon = datetime.now(UTC) + timedelta(seconds=0.1)
+        hold = await studio.booked(book(stage, status="held", hold_expires_at=soon))
+        await asyncio.sleep(0.15)
+        await studio.accepted(Lapse(booking_id=BookingId(hold.id)))
+        assert studio.reservations() == set()
+
+
+class TestConditions:
+    async def test_a_version_that_was_not_named_is_refused(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        hold = await studio.booked(book(stage, status="held"))
+        request = CommandRequest(
+            Confirm(booking_id=BookingId(hold.id), reason=None), if_match=frozenset({2})
+        )
+        result = await studio.engine.execute(studio.caller, request)
+        assert isinstance(result, Refused)
+        assert isinstance(result.error, VersionMismatch)
+        assert result.error.current_version == 1
+
+    async def test_an_absent_booking_is_not_found(self, studio: Studio) -> None:
+        absent = Confirm(booking_id=BookingId(new_id()), reason=None)
+        result = await studio.engine.execute(studio.caller, keyed(absent, "k"))
+        assert isinstance(result, Refused)
+        assert isinstance(result.error, NotFound)
+
+    async def test_an_id_is_not_given_twice(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        await studio.accepted(command := book(stage))
+        result = await studio.engine.execute(studio.caller, CommandRequest(command))
+        assert isinstance(result, Refused)
+        assert isinstance(result.error, AlreadyExists)
+
+
+class TestReceipts:
+    async def test_a_key_seen_again_gets_the_first_answer(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        first = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
+        again = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
+        assert isinstance(first, Accepted)
+        assert isinstance(again, Accepted)
+        assert again.replayed
+        assert again.aggregate.id == first.aggregate.id
+        assert again.position == first.position
+        assert again.updated_at == first.updated_at
+        assert len(studio.log()) == 2
+
+    async def test_a_replay_tells_the_thing_as_it_was_then(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        booking = await studio.booked(book(stage, status="held"))
+        hold = BookingId(booking.id)
+        confirm = keyed(Confirm(booking_id=hold, reason=None), "confirm")
+        await studio.engine.execute(studio.caller, confirm)
+        await studio.accepted(Cancel(booking_id=hold, reason=None))
+        again = await studio.engine.execute(studio.caller, confirm)
+        assert isinstance(again, Accepted)
+        assert isinstance(again.aggregate, Booking)
+        assert (again.aggregate.status, again.aggregate.version) == ("confirmed", 2)
+        assert again.replayed
+
+    async def test_a_refusal_is_kept_even_when_it_would_not_be_made_again(
+        self, studio: Studio
+    ) -> None:
+        stage = await studio.resource()
+        standing = await studio.booked(book(stage, status="held"))
+        refused = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
+        await studio.accepted(Release(booking_id=BookingId(standing.id), reason=None))
+        again = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
+        assert isinstance(refused, Refused)
+        assert isinstance(again, Refused)
+        assert again.replayed
+        assert again.request_id == refused.request_id
+        assert isinstance(refused.error, SlotTaken)
+        assert isinstance(again.error, SlotTaken)
+        assert again.error.conflicts == refused.error.conflicts
+
+    async def test_a_refusal_of_the_domain_is_kept_too(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        booking = await studio.booked(book(stage))
+        confirm = keyed(Confirm(booking_id=BookingId(booking.id), reason=None), "k")
+        results = [await studio.engine.execute(studio.caller, confirm) for _ in range(2)]
+        assert [getattr(result, "replayed", None) for result in results] == [False, True]
+        for result in results:
+            assert isinstance(result, Refused)
+            assert isinstance(result.error, CannotConfirm)
+
+    async def test_a_key_used_for_another_request_does_nothing(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        await studio.engine.execute(studio.caller, keyed(book(stage), "k", "one"))
+        other = keyed(book(stage, start=NINE + 5 * HOUR), "k", "other")
+        result = await studio.engine.execute(studio.caller, other)
+        assert isinstance(result, Refused)
+        assert isinstance(result.error, IdempotencyKeyReused)
+        assert len(studio.reservations()) == 1
+
+    async def test_an_unknown_resource_keeps_no_key(self, studio: Studio) -> None:
+        absent = ResourceId(new_id())
+        for _ in range(2):
+            result = await studio.engine.execute(studio.caller, keyed(book(absent), "k"))
+            assert isinstance(result, Refused)
+            assert not result.replayed
+
+    async def test_a_version_mismatch_keeps_no_key(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        hold = await studio.booked(book(stage, status="held"))
+        confirm = Confirm(booking_id=BookingId(hold.id), reason=None)
+        first = CommandRequest(confirm, keyed(confirm, "k").idempotency, frozenset({7}))
+        assert isinstance(await studio.engine.execute(studio.caller, first), Refused)
+        second = await studio.engine.execute(studio.caller, keyed(confirm, "k"))
+        assert isinstance(second, Accepted)
+        assert not second.replayed
+
+    async def test_a_group_sent_again_gets_the_first_answer(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        group = [keyed(book(stage, start=NINE + i * HOUR), f"k#{i}", f"f{i}") for i in range(3)]
+        first = await studio.engine.execute_atomic(studio.caller, group)
+        again = await studio.engine.execute_atomic(studio.caller, group)
+        assert not isinstance(first, Refused)
+        assert not isinstance(again, Refused)
+        assert [a.aggregate.id for a in again] == [a.aggregate.id for a in first]
+        assert all(accepted.replayed for accepted in again)
+
+    async def test_one_key_sent_32_times_at_once_books_once(self, studio: Studio) -> None:
+        stage = await studio.resource()
+        results = await asyncio.gather(
+            *(studio.engine.execute(studio.caller, keyed(book(stage), "k")) for _ in range(32))
+        )
+        assert {result.aggregate.id for result in results if isinstance(result, Accepted)} == {
+            row[1] for row in studio.reservations()
+        }
+        assert len(studio.reservations()) == 1
+        assert len(results) == sum(isinstance(result, Accepted) for result in results)
+
+
+async def test_a_no_change_amendment_answers_and_records_nothing(studio: Studio) -> None:
+    stage = await studio.resource()
+    booking = await studio.booked(book(stage, title="Pilot"))
+    amend = Amend(booking_id=BookingId(booking.id), changes={"title": "Pilot"})
+    accepted = await studio.accepted(amend)
+    assert accepted.aggregate.version == 1
+    assert accepted.as_of == 2
+    results = [await studio.engine.execute(studio.caller, keyed(amend, "k")) for _ in range(2)]
+    assert [getattr(result, "position", None) for result in results] == [2, 2]
+    assert len(studio.log()) == 2
+
+
+async def test_the_trail_tells_what_happened(running: RunningEngine, studio: Studio) -> None:
+    stage = await studio.resource()
+    booking = await studio.booked(book(stage, status="held"))
+    await studio.accepted(Release(booking_id=BookingId(booking.id), reason="rain"))
+    page = await running.trail.events(studio.tenant_id, after=0, limit=2)
+    assert [event.seq for event in page.events] == [1, 2]
+    assert page.next_after == 2
+    rest = await running.trail.events(studio.tenant_id, after=2, limit=2, topic="booking.released")
+    assert [event.data["reason"] for event in rest.events] == ["rain"]
+    assert rest.next_after == rest.as_of == 3
+    history = await running.trail.history(studio.tenant_id, BookingId(booking.id), 0, 1)
+    assert history is not None
+    assert history.has_more
+    assert await running.trail.history(studio.tenant_id, BookingId(stage), 0, 10) is None
