@@ -1,0 +1,1 @@
+"""The import of a schedule from CSV: read rows, plan a booking of each, have the engine decide."""

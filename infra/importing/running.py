@@ -1,0 +1,209 @@
+"""Having the engine decide the rows of a file: in their order, in large slices."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import islice
+from typing import Final, Protocol
+
+from domain.errors import DomainError
+from domain.ids import ResourceId
+from infra.engine.requests import Accepted, Caller, Command, CommandRequest, Refused, Result
+from infra.errors import AlreadyExists, EngineError, OutcomeUnknown, Unavailable
+from infra.importing.outcome import Counts, Problem, invalid, refused
+from infra.importing.planning import InvalidRow, PlannedRow, registration
+
+SLICE: Final = 256
+"""Rows that are on their way at once; several batches of the commit queue."""
+
+PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds to wait before what could not be decided is sent again."""
+
+MAX_KNOWN_NAMES: Final = 50_000
+"""Names whose resource is remembered; then all are looked up anew."""
+
+
+class Standing(Enum):
+    """What stands, now that the command that makes it is decided."""
+
+    NEW = "made by this run"
+    FOUND = "there before"
+
+
+Decision = Standing | DomainError | EngineError
+
+
+class ImportStopped(Exception):
+    """The engine could not decide for too long; what was decided until then stands.
+
+    Attributes:
+        row: the first row that is not decided.
+    """
+
+    def __init__(self, row: int, error: DomainError | EngineError) -> None:
+        """Name the row and why it could not be decided."""
+        super().__init__(f"row {row} could not be decided ({type(error).__name__}: {error})")
+        self.row = row
+
+
+class Decider(Protocol):
+    """The part of the engine that an import needs."""
+
+    async def execute_all(
+        self, caller: Caller, requests: Sequence[CommandRequest]
+    ) -> Sequence[Result]:
+        """Decide the commands one by one, in their order."""
+        ...
+
+
+FindByNames = Callable[[Sequence[str]], Awaitable[Mapping[str, ResourceId]]]
+
+
+class Importer:
+    """Imports one file for one tenant."""
+
+    def __init__(
+        self,
+        engine: Decider,
+        caller: Caller,
+        find_by_names: FindByNames,
+        *,
+        kind: str,
+        timezone: str,
+        counts: Counts,
+        tell: Callable[[Problem], None],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Prepare an import.
+
+        Args:
+            engine: decides.
+            caller: for whom, and what to write into the log as the one who asked.
+            find_by_names: looks up the tenant's resources by their exact names.
+            kind: of the resources that have to be registered.
+            timezone: of the same.
+            counts: goes on counting what becomes of the rows, while it runs.
+            tell: is told each row that is not imported, in their order.
+            pause: waits that many seconds.
+        """
+        self._engine = engine
+        self._caller = caller
+        self._find_by_names = find_by_names
+        self._kind = kind
+        self._timezone = timezone
+        self._counts = counts
+        self._tell = tell
+        self._pause = pause
+        self._known: dict[str, ResourceId] = {}
+
+    async def run(self, rows: Iterable[PlannedRow | InvalidRow]) -> None:
+        """Import the rows.
+
+        Args:
+            rows: in the order of the file, which they are decided in.
+
+        Raises:
+            ImportStopped: the engine could not decide for too long. Running the import again goes
+                on from there, since what stands already is found.
+        """
+        remaining = iter(rows)
+        while rows_of_slice := list(islice(remaining, SLICE)):
+            planned = [row for row in rows_of_slice if isinstance(row, PlannedRow)]
+            await self._know_resources(planned)
+            decisions = await self._decide([row.command(self._known) for row in planned])
+            self._record(rows_of_slice, decisions)
+
+    async def _know_resources(self, planned: Sequence[PlannedRow]) -> None:
+        """Find the resources that the rows name; register those that are new."""
+        if len(self._known) > MAX_KNOWN_NAMES:
+            self._known.clear()
+        named = dict.fromkeys(name for row in planned for name in row.names)
+        for names in _slices([name for name in named if name not in self._known]):
+            self._known.update(await self._look_up(names, planned[0].row))
+            new = [
+                registration(self._caller.tenant_id, name, kind=self._kind, timezone=self._timezone)
+                for name in names
+                if name not in self._known
+            ]
+            for command, decision in zip(new, await self._decide(new), strict=True):
+                match decision:
+                    case Standing.NEW:
+                        self._counts.resources += 1
+                    case Standing.FOUND:
+                        pass  # another import was faster, or it was renamed: it is the same one
+                    case error:
+                        raise ImportStopped(planned[0].row, error)
+                self._known[command.name] = command.resource_id
+
+    async def _look_up(self, names: Sequence[str], row: int) -> Mapping[str, ResourceId]:
+        for pause in PAUSES:
+            try:
+                return await self._find_by_names(names)
+            except Unavailable:  # the next attempt tells, or the last one
+                await self._pause(pause)
+        try:
+            return await self._find_by_names(names)
+        except Unavailable as error:
+            raise ImportStopped(row, error) from error
+
+    async def _decide(self, commands: Sequence[Command]) -> list[Decision]:
+        """Have commands decided; those that could not be are sent again, a few times."""
+        decisions = await self._send(commands)
+        for pause in PAUSES:
+            undecided = [at for at, made in enumerate(decisions) if isinstance(made, Unavailable)]
+            if not undecided:
+                break
+            await self._pause(pause)
+            again = await self._send([commands[place] for place in undecided])
+            for place, decision in zip(undecided, again, strict=True):
+                # An answer was lost, but not what it told of: this run has made it after all.
+                lost = isinstance(decisions[place], OutcomeUnknown) and decision is Standing.FOUND
+                decisions[place] = Standing.NEW if lost else decision
+        return decisions
+
+    async def _send(self, commands: Sequence[Command]) -> list[Decision]:
+        if not commands:
+            return []
+        requests = [CommandRequest(command) for command in commands]
+        return [
+            _decision(result) for result in await self._engine.execute_all(self._caller, requests)
+        ]
+
+    def _record(
+        self, rows: Sequence[PlannedRow | InvalidRow], decisions: Sequence[Decision]
+    ) -> None:
+        """Count what became of the rows, and tell the problems, in the order of the file."""
+        stopped: ImportStopped | None = None
+        decided = iter(decisions)
+        for row in rows:
+            if isinstance(row, InvalidRow):
+                self._counts.invalid += 1
+                self._tell(invalid(row))
+                continue
+            match next(decided):
+                case Standing.NEW:
+                    self._counts.imported += 1
+                case Standing.FOUND:
+                    self._counts.already_imported += 1
+                case Unavailable() as error:
+                    stopped = stopped or ImportStopped(row.row, error)
+                case error:
+                    self._counts.refused += 1
+                    self._tell(refused(row, error, self._known))
+        if stopped is not None:
+            raise stopped
+
+
+def _decision(result: Result) -> Decision:
+    match result:
+        case Accepted():
+            return Standing.NEW
+        case Refused(error=AlreadyExists()):
+            return Standing.FOUND
+        case Refused(error=error):
+            return error
+
+
+def _slices(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), SLICE):
+        yield names[start : start + SLICE]

@@ -1,0 +1,1 @@
+"""What can be booked: the resources of a tenant as they stand."""
