@@ -1,0 +1,70 @@
+"""The FastAPI app: routes, problems, the middleware and the OpenAPI document, all in one place."""
+
+from fastapi import FastAPI
+from starlette.types import Lifespan
+
+from api.middleware import FrontDoor
+from api.openapi.document import complete
+from api.problems.handlers import add_problem_handlers
+from api.routes import (
+    availability,
+    bookings,
+    calendar,
+    commands,
+    events,
+    health,
+    problems,
+    resources,
+    transitions,
+)
+
+API_VERSION = "1.0.0"
+"""Of the contract, not of the program: the first number is the one in the paths."""
+
+DESCRIPTION = """
+Books rooms, stages, cameras, people, streets: whatever a studio shares, and never twice.
+
+Every write takes an `Idempotency-Key` and `If-Match`, and answers an `ETag` and `Event-Position`;
+a read with that position as `Min-Event-Position` sees the write. Times are RFC 3339 with offset,
+answered in UTC. Whatever cannot be done is answered as a [problem](/problems).
+"""
+
+# The routes are tried in this order, so what is asked for most comes first.
+_ROUTERS = (
+    bookings.router,
+    transitions.router,
+    commands.router,
+    calendar.router,
+    availability.router,
+    resources.router,
+    events.router,
+    health.router,
+    problems.router,
+)
+
+
+def build_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Builds the app. It serves once `api.services.provide` has given it its services.
+
+    Args:
+        lifespan: what happens when it starts and stops.
+    """
+    app = FastAPI(
+        title="Booking engine",
+        summary="An event-sourced booking engine that cannot book anything twice.",
+        description=DESCRIPTION,
+        version=API_VERSION,
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,  # one address for one thing; a redirect would lose a body
+        # The service has its own logs, metrics and trace ids.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    # Routes themselves, not routers: including a router adds a lookup to each request.
+    for router in _ROUTERS:
+        app.router.routes.extend(router.routes)
+    app.add_middleware(FrontDoor)
+    add_problem_handlers(app)
+    complete(app)
+    return app

@@ -1,0 +1,78 @@
+"""The composition root: settings, pools, engine, app. Nothing else reads the environment."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api.app import build_app
+from api.cursor import Cursors
+from api.fingerprint import Fingerprints
+from api.readiness import Readiness
+from api.services import Services, provide
+from infra.access import ApiKeys
+from infra.database import open_database, usable
+from infra.engine import running_engine
+from infra.kept_secrets import master_secret
+from infra.master_key import MasterKey
+from infra.postgres.migrator import migrations
+from infra.settings import load_settings
+from infra.telemetry.logging import configure_logging
+from infra.telemetry.metrics import Metrics
+
+
+@asynccontextmanager
+async def running_services(
+    runtime_dsn: str, master_key: MasterKey, *, connections: int = 10
+) -> AsyncIterator[Services]:
+    """Runs what stands behind the API.
+
+    Args:
+        runtime_dsn: of a login that may become `booking_api`.
+        master_key: seals personal data, and signs cursors and fingerprints.
+        connections: to the database, at most.
+
+    Yields:
+        The services; on leaving, what waits is committed and answered first.
+
+    Raises:
+        RoleUnsafe: as that role the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    metrics = Metrics()
+    async with running_engine(runtime_dsn, master_key, metrics, connections=connections) as running:
+        yield Services(
+            engine=running.engine,
+            trail=running.trail,
+            pool=running.pool,
+            api_keys=ApiKeys(running.pool),
+            metrics=metrics,
+            readiness=Readiness(running.pool, running.queue.stuck_for, migrations()),
+            cursors=Cursors(master_key.derive("cursor")),
+            fingerprints=Fingerprints(master_key.derive("request-fingerprint")),
+        )
+
+
+def create_app() -> FastAPI:
+    """Makes the app of one server process, for uvicorn's `--factory`.
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.log_format)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Opening the database blocks; nothing is served yet, so there is nobody to wait.
+        with open_database(settings) as database:
+            usable(database, settings)
+            async with running_services(
+                database.runtime_dsn,
+                MasterKey(master_secret(settings)),
+                connections=settings.pool_size,
+            ) as services:
+                provide(app, services)
+                yield
+
+    return build_app(lifespan)

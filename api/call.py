@@ -1,0 +1,115 @@
+"""What is known of a request before any route sees it: its ids, and who asks."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+from api.problems.catalogue import UNAUTHENTICATED
+from api.problems.problem import Problem, ProblemError
+from domain.ids import TenantId
+from infra.access import Principal
+from infra.engine import Caller
+from infra.identity import new_id
+
+_SCOPE_KEY = "booking.call"
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_TRACEPARENT = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        path: of its address.
+        request_id: the client's own, where it is printable and short; else one made here.
+        traceparent: its trace context (W3C); None where it had none, or a malformed one.
+        authorization: the header, until the middleware has found out who asks.
+        principal: who asks; None on the paths that are open to all.
+    """
+
+    path: str
+    request_id: str
+    traceparent: str | None
+    authorization: bytes | None
+    principal: Principal | None = None
+
+    @property
+    def authenticated(self) -> Principal:
+        """Who asks.
+
+        Raises:
+            ProblemError: nobody knows (unauthenticated).
+        """
+        if self.principal is None:
+            raise ProblemError(unauthenticated("Nobody was authenticated for this path."))
+        return self.principal
+
+    def caller(self) -> Caller:
+        """Gives who asks as the engine knows it.
+
+        Raises:
+            ProblemError: nobody knows (unauthenticated).
+        """
+        principal = self.authenticated
+        return Caller(
+            tenant_id=principal.tenant_id,
+            actor=f"key:{principal.key_id}",
+            request_id=self.request_id,
+            traceparent=self.traceparent,
+        )
+
+
+def begin_call(scope: Scope) -> Call:
+    """Reads the ids of a request and keeps them with it.
+
+    Args:
+        scope: of the request.
+    """
+    request_id = traceparent = authorization = None
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    for name, value in headers:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            request_id = value.decode()
+        elif name == b"traceparent" and _TRACEPARENT.fullmatch(value):
+            traceparent = value.decode()
+        elif name == b"authorization":
+            authorization = value
+    call = Call(scope["path"], request_id or str(new_id()), traceparent, authorization)
+    scope[_SCOPE_KEY] = call
+    return call
+
+
+def call_of(scope: Scope) -> Call:
+    """Gives what `begin_call` has kept.
+
+    Args:
+        scope: of the request.
+    """
+    call: Call = scope[_SCOPE_KEY]
+    return call
+
+
+def unauthenticated(detail: str, error: str = "") -> Problem:
+    """Makes the problem of a request that shows no valid key.
+
+    Args:
+        detail: what is missing.
+        error: RFC 6750's word for it; none where no key was shown at all.
+    """
+    challenge = 'Bearer realm="booking"' + (f', error="{error}"' if error else "")
+    return Problem(kind=UNAUTHENTICATED, detail=detail, headers={"WWW-Authenticate": challenge})
+
+
+def tenant_of(request: Request) -> TenantId:
+    """Gives the tenant that a request speaks for.
+
+    Args:
+        request: of an authenticated caller.
+    """
+    return call_of(request.scope).authenticated.tenant_id

@@ -1,0 +1,72 @@
+"""The command line, `booking`.
+
+Exit status: 0 all is well, 1 a finding (something to look at), 2 it could not be done. What goes
+wrong as expected is said in a sentence that says what to do, without a traceback.
+"""
+
+import sys
+
+import psycopg
+import typer
+
+from api.cli import import_csv, migrating, serving, tenants
+from api.cli.server import CannotListen
+from infra.access import AccessError
+from infra.importing.moments import WrongFormat
+from infra.importing.reading import WrongFile
+from infra.postgres.migrator import MigrationError
+from infra.postgres.preflight import DatabaseUnfit
+from infra.postgres.role_check import RoleUnsafe
+from infra.postgres.server_user import EmbeddedPostgresError
+from infra.settings import SettingsError
+
+CANNOT = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+_EXPECTED = (
+    AccessError,
+    CannotListen,
+    DatabaseUnfit,
+    EmbeddedPostgresError,
+    MigrationError,
+    RoleUnsafe,
+    SettingsError,
+    WrongFile,
+    WrongFormat,
+)
+
+app = typer.Typer(
+    name="booking",
+    help="A booking engine that cannot book anything twice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serving.serve)
+app.command()(serving.api)
+app.command()(serving.scheduler)
+app.command()(migrating.migrate)
+app.command("import")(import_csv.import_csv)
+app.add_typer(tenants.tenant, name="tenant")
+app.add_typer(tenants.apikey, name="apikey")
+
+
+def main() -> None:
+    """Run one command and end the process with its exit status."""
+    try:
+        app(prog_name="booking")
+    except _EXPECTED as error:
+        _say(str(error))
+        sys.exit(CANNOT)
+    except psycopg.OperationalError as error:
+        _say(
+            f"The database does not answer: {str(error).strip()}. See that it runs; then try again."
+        )
+        sys.exit(CANNOT)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _say(message: str) -> None:
+    for line in message.splitlines():
+        typer.echo(f"booking: {line}", err=True)

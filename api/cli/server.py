@@ -1,0 +1,115 @@
+"""Serves HTTP with uvicorn, in this process or in several, and says so once it can be reached."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from infra.settings import Settings
+
+APP_FACTORY = "api.bootstrap:create_app"
+DRAIN_SECONDS = 30  # for requests under way when the server is told to stop
+_KNOCK_SECONDS = 0.05
+
+
+class CannotListen(Exception):
+    """The address cannot be listened at; the message says why, and what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address, before anything slow is started.
+
+    Args:
+        host: a name or address of this machine.
+        port: the TCP port; 0 for a free one.
+
+    Returns:
+        A socket bound to it, which does not take connections yet.
+
+    Raises:
+        CannotListen: the address is taken, not ours, or the port is reserved.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        taken = socket.socket(family, kind, protocol)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+    except OSError as error:
+        raise CannotListen(
+            f"HOST, PORT: {host}:{port} cannot be listened at: {error.strerror}. Stop what listens "
+            "there, or take another port with --port (0 finds a free one)."
+        ) from error
+    taken.set_inheritable(True)
+    return taken
+
+
+def address_of(bound: socket.socket) -> str:
+    """Give the address under which this machine reaches a socket.
+
+    Args:
+        bound: from `listen`.
+
+    Returns:
+        Like http://127.0.0.1:8000.
+    """
+    host, port = bound.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told apart, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve_http(
+    settings: Settings, bound: socket.socket, workers: int, announce: Callable[[], None]
+) -> bool:
+    """Serve until a signal says stop, then answer what is under way.
+
+    Args:
+        settings: what the server's own behaviour depends on; the workers read theirs.
+        bound: from `listen`.
+        workers: how many processes serve; 1 is this one.
+        announce: called from another thread, once connections are taken.
+
+    Returns:
+        Whether it ever took connections.
+    """
+    config = uvicorn.Config(
+        APP_FACTORY,
+        factory=True,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,  # the app sets up the log, the same in every worker
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    ended = threading.Event()
+    reached = threading.Event()
+
+    def knock() -> None:
+        # A worker listens when its start is complete, and not before.
+        while not ended.wait(_KNOCK_SECONDS):
+            with contextlib.suppress(OSError), socket.socket(bound.family) as probe:
+                probe.connect(bound.getsockname())
+                reached.set()
+                announce()
+                return
+
+    watcher = threading.Thread(target=knock, name="announce")
+    watcher.start()
+    try:
+        if workers == 1:
+            uvicorn.Server(config).run(sockets=[bound])
+        else:
+            Multiprocess(config, sockets=[bound]).run()
+    finally:
+        ended.set()
+        watcher.join()
+        bound.close()
+    return reached.is_set()

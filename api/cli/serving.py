@@ -1,0 +1,108 @@
+"""`booking serve`, which runs everything, and its parts: `booking api`, `booking scheduler`."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Annotated
+
+import structlog
+import typer
+
+from api.cli.background import beside, until
+from api.cli.server import address_of, listen, serve_http
+from api.cli.signals import finishing, stopped_by_signals
+from api.cli.workplace import prepared_database, prepared_settings
+from api.scheduling import run_scheduler
+from infra.database import Database, migrated, open_database, usable
+from infra.demo import demo_api_key
+from infra.settings import Settings, hand_to_workers
+
+_log = structlog.get_logger(__name__)
+
+FAILED = 1
+EMBEDDED_CONNECTIONS = 90  # of 100 that the embedded PostgreSQL takes; the rest is for commands
+
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port", help="The TCP port (else PORT, 8000); 0 for any free one.", min=0, max=65535
+    ),
+]
+Workers = Annotated[int, typer.Option("--workers", help="Processes that serve.", min=1, max=64)]
+
+
+def serve(port: Port = None, workers: Workers = 1) -> None:
+    """Run everything: database (unless DATABASE_URL names one), migrations, HTTP, scheduler."""
+    settings = _settings(port, workers)
+
+    def prepare(database: Database) -> list[str]:
+        migrated(database)
+        if settings.embedded:
+            return [f"API key of the tenant demo: {demo_api_key(settings, database)}"]
+        return [
+            "A tenant and a key: booking tenant create SLUG --name NAME",
+            "                    booking apikey create --tenant SLUG --role admin",
+        ]
+
+    _serve(settings, workers, prepare, with_scheduler=True)
+
+
+def api(port: Port = None, workers: Workers = 1) -> None:
+    """Serve HTTP only; the database is migrated already, and a scheduler runs elsewhere."""
+    settings = _settings(port, workers)
+
+    def prepare(database: Database) -> list[str]:
+        usable(database, settings)
+        return ["Holds lapse as long as a scheduler runs too: booking scheduler"]
+
+    _serve(settings, workers, prepare, with_scheduler=False)
+
+
+def scheduler() -> None:
+    """Lapse holds that have expired, and purge old receipts, until stopped."""
+    settings = prepared_settings()
+    with stopped_by_signals(), prepared_database(settings) as database, finishing():
+        _log.info("the scheduler works; stop it with Ctrl-C")
+        work = partial(run_scheduler, database.runtime_dsn, settings)
+        asyncio.run(until(asyncio.Event(), work))
+
+
+def _settings(port: int | None, workers: int) -> Settings:
+    settings = prepared_settings()
+    changes: dict[str, object] = {}
+    if port is not None:
+        changes["port"] = port
+    if settings.embedded:
+        changes["pool_size"] = max(2, min(settings.pool_size, EMBEDDED_CONNECTIONS // workers))
+    return settings.model_copy(update=changes)
+
+
+def _serve(
+    settings: Settings,
+    workers: int,
+    prepare: Callable[[Database], list[str]],
+    *,
+    with_scheduler: bool,
+) -> None:
+    bound = listen(settings.host, settings.port)
+    settings = settings.model_copy(update={"port": bound.getsockname()[1]})
+    hand_to_workers(settings)
+    served = True
+    with stopped_by_signals(), open_database(settings) as database, ExitStack() as parts:
+        announce = partial(_announce, address_of(bound), prepare(database))
+        if with_scheduler:
+            work = partial(run_scheduler, database.runtime_dsn, settings)
+            parts.enter_context(beside(work))
+        parts.enter_context(finishing())
+        served = serve_http(settings, bound, workers, announce)
+    if not served:
+        typer.echo("booking: the server did not start; the log above says why.", err=True)
+        raise typer.Exit(FAILED)
+
+
+def _announce(address: str, notes: list[str]) -> None:
+    typer.echo(f"\nThe booking engine listens at {address} (try it out: {address}/docs)")
+    for note in notes:
+        typer.echo(note)
+    typer.echo("Stop it with Ctrl-C.\n")

@@ -1,0 +1,137 @@
+"""Around every request: its ids, who asks, one line in the log, one figure in the metrics.
+
+Pure ASGI, inside of Starlette's outermost error handler and around everything else, so that there
+is no answer without a request id, and none without a log line.
+"""
+
+from time import perf_counter
+
+import psycopg
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.call import Call, begin_call, unauthenticated
+from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
+from api.problems.problem import Problem
+from api.services import Services
+from infra.errors import Overloaded
+
+log = structlog.get_logger("api")
+
+_OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems"})
+_OPEN_FOLDER = "/problems/"
+_UNMATCHED = "(no route)"
+
+
+class _Answer:
+    """Passes an answer on, with the request's ids, and remembers how it went."""
+
+    def __init__(self, send: Send, call: Call, *, without_body: bool) -> None:
+        self._send = send
+        self._without_body = without_body
+        self.status = 0  # until the answer has begun
+        self._headers = [(b"x-request-id", call.request_id.encode())]
+        if call.traceparent is not None:
+            self._headers.append((b"traceparent", call.traceparent.encode()))
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            message["headers"] = [*message["headers"], *self._headers]
+        elif self._without_body:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+class FrontDoor:
+    """The one middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before the app.
+
+        Args:
+            app: what answers requests that may pass.
+        """
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection.
+
+        Args:
+            scope: as ASGI has it; what is not HTTP passes.
+            receive: as ASGI has it.
+            send: as ASGI has it.
+        """
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        method = scope["method"]
+        if method == "HEAD":  # whatever answers GET answers HEAD (RFC 9110, section 9.3.2)
+            scope = {**scope, "method": "GET"}
+        call = begin_call(scope)
+        services: Services = scope["app"].state.services
+        answer = _Answer(send, call, without_body=method == "HEAD")
+        with structlog.contextvars.bound_contextvars(request_id=call.request_id):
+            try:
+                await self._admit(scope, receive, answer, services, call)
+            except Exception:
+                log.exception("api.fault", method=method, path=call.path)
+                if answer.status:  # too late for another answer; the server cuts the connection
+                    raise
+                await _refuse(INTERNAL_ERROR, call, scope, receive, answer)
+            finally:
+                route = getattr(scope.get("route"), "path", _UNMATCHED)
+                seconds = perf_counter() - started
+                services.metrics.answered(method, route, answer.status, seconds)
+                _log_access(method, call, route, answer.status, seconds)
+
+    async def _admit(
+        self, scope: Scope, receive: Receive, answer: _Answer, services: Services, call: Call
+    ) -> None:
+        problem = None
+        if call.path not in _OPEN_PATHS and not call.path.startswith(_OPEN_FOLDER):
+            problem = await _authenticate(call, services)
+        if problem is None:
+            await self._app(scope, receive, answer.send)
+        else:
+            await _refuse(problem, call, scope, receive, answer)
+
+
+async def _authenticate(call: Call, services: Services) -> Problem | None:
+    """Finds out who asks; answers why it cannot."""
+    if call.authorization is None:
+        return unauthenticated("The header Authorization: Bearer <API key> is missing.")
+    scheme, _, credentials = call.authorization.partition(b" ")
+    key = credentials.strip().decode("utf-8", "surrogateescape")
+    if scheme.lower() != b"bearer" or not key:
+        return unauthenticated("The header Authorization is not: Bearer <API key>.")
+    try:
+        call.principal = await services.api_keys.authenticate(key)
+    except psycopg.OperationalError:
+        return problem_of(Overloaded(), WHOLE_REQUEST)
+    if call.principal is None:
+        return unauthenticated("The API key is not known, or was revoked.", "invalid_token")
+    return None
+
+
+async def _refuse(
+    problem: Problem, call: Call, scope: Scope, receive: Receive, answer: _Answer
+) -> None:
+    response = problem.response(instance=call.path, request_id=call.request_id)
+    await response(scope, receive, answer.send)
+
+
+def _log_access(method: str, call: Call, route: str, status: int, seconds: float) -> None:
+    who = call.principal
+    log.info(
+        "api.request",
+        method=method,
+        path=call.path,
+        route=route,
+        status=status,
+        milliseconds=round(seconds * 1000, 2),
+        tenant=None if who is None else str(who.tenant_id),
+        actor=None if who is None else f"key:{who.key_id}",
+        traceparent=call.traceparent,
+    )

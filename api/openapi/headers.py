@@ -1,0 +1,109 @@
+"""The headers that operations take and answer, as OpenAPI describes them.
+
+They are read by `api.headers`, in one pass and with messages of their own; so FastAPI does not
+know of them, and each operation names those it takes.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pydantic import JsonValue
+
+from api.headers import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY_LENGTH, MAX_POSITION, MIN_EVENT_POSITION
+from api.schemas import examples
+
+
+def _taken(name: str, description: str, schema: JsonValue, example: JsonValue) -> JsonValue:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
+
+
+def _answered(description: str, schema: JsonValue, example: JsonValue) -> JsonValue:
+    return {"description": description, "schema": schema, "example": example}
+
+
+TAKES_IF_MATCH = _taken(
+    IF_MATCH,
+    "Only if it is still at one of these versions (RFC 9110, section 13.1.1): entity tags with "
+    "commas between them, or `*`. Otherwise 412.",
+    {"type": "string"},
+    '"1"',
+)
+TAKES_IDEMPOTENCY_KEY = _taken(
+    IDEMPOTENCY_KEY,
+    "Your own name for this request, bare or in double quotes, kept for at least 24 hours: the "
+    "same request under the same key gets its first answer again.",
+    {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+    "booking-4711",
+)
+TAKES_MIN_EVENT_POSITION = _taken(
+    MIN_EVENT_POSITION,
+    "Only as things are at this position of the log or later, as a write answered it in "
+    "Event-Position. Above the log's end: 422.",
+    {"type": "integer", "minimum": 0, "maximum": MAX_POSITION},
+    3,
+)
+TAKES_REQUEST_ID = _taken(
+    "X-Request-Id",
+    "Your own id for this request, at most 128 printable characters; answered, logged, and stored "
+    "with the events. Without one, one is made.",
+    {"type": "string", "maxLength": 128},
+    examples.REQUEST_ID,
+)
+TAKES_TRACEPARENT = _taken(
+    "traceparent",
+    "W3C trace context; answered, logged, and stored with the events.",
+    {"type": "string"},
+    examples.TRACEPARENT,
+)
+
+ETAG = "ETag"
+EVENT_POSITION = "Event-Position"
+LOCATION = "Location"
+IDEMPOTENT_REPLAYED = "Idempotent-Replayed"
+LINK = "Link"
+RETRY_AFTER = "Retry-After"
+ALLOW = "Allow"
+WWW_AUTHENTICATE = "WWW-Authenticate"
+X_REQUEST_ID = "X-Request-Id"
+
+ANSWERED: Mapping[str, JsonValue] = MappingProxyType(
+    {
+        ETAG: _answered("The version it is at, in double quotes.", {"type": "string"}, '"1"'),
+        EVENT_POSITION: _answered(
+            "The position of the log at which the answer is true.", {"type": "integer"}, 3
+        ),
+        LOCATION: _answered(
+            "The address of what was made.",
+            {"type": "string", "format": "uri-reference"},
+            f"/v1/bookings/{examples.BOOKING_ID}",
+        ),
+        IDEMPOTENT_REPLAYED: _answered(
+            "`true` where this is the first answer to a key that came again; else absent.",
+            {"type": "string", "enum": ["true"]},
+            "true",
+        ),
+        LINK: _answered(
+            "The next page (RFC 8288), relation `next`; absent on the last one.",
+            {"type": "string"},
+            f'</v1/resources?cursor={examples.CURSOR}>; rel="next"',
+        ),
+        RETRY_AFTER: _answered("Seconds to wait.", {"type": "integer"}, 1),
+        ALLOW: _answered("The methods it takes.", {"type": "string"}, "GET, HEAD"),
+        WWW_AUTHENTICATE: _answered(
+            "How to show who asks.", {"type": "string"}, 'Bearer realm="booking"'
+        ),
+        X_REQUEST_ID: _answered(
+            "The id of this request, under which the log has it.",
+            {"type": "string"},
+            examples.REQUEST_ID,
+        ),
+    }
+)
+"""The headers of answers, by their names."""

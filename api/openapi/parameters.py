@@ -1,0 +1,29 @@
+"""The parameters in paths and queries that several operations share."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from api.cursor import MAX_CURSOR_LENGTH
+from api.schemas import examples
+from domain.ids import BookingId, ResourceId
+
+MAX_PAGE = 200
+DEFAULT_PAGE = 50
+
+BookingPath = Annotated[BookingId, Path(description="The booking.", examples=[examples.BOOKING_ID])]
+ResourcePath = Annotated[
+    ResourceId, Path(description="The resource.", examples=[examples.STAGE_ID])
+]
+Limit = Annotated[
+    int, Query(ge=1, le=MAX_PAGE, description="How many a page has at most.", examples=[50])
+]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=MAX_CURSOR_LENGTH,
+        description="Where the page begins: `next_cursor` of the page before, with the same "
+        "filters.",
+        examples=[examples.CURSOR],
+    ),
+]

@@ -1,0 +1,151 @@
+"""The way of a read: at the head of the log, or not at all; and the headers of its answer."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from fastapi import Request
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from api.call import tenant_of
+from api.headers import MIN_EVENT_POSITION, read_min_event_position
+from api.problems.from_errors import not_found
+from api.problems.problem import FieldError, ProblemError, validation_failed
+from api.rendering import thing_body
+from api.services import services_of
+from domain.ids import TenantId
+from infra.engine import Accepted
+from infra.postgres.pool import reading
+from projections.position import read_head
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One look at a tenant's inline projections.
+
+    Attributes:
+        conn: a connection in a read-only transaction of the tenant.
+        tenant_id: the tenant.
+        head: the position at which all that is read with it is true.
+    """
+
+    conn: AsyncConnection[TupleRow]
+    tenant_id: TenantId
+    head: int
+
+
+@asynccontextmanager
+async def snapshot(request: Request) -> AsyncIterator[Snapshot]:
+    """Looks at the inline projections, which are never behind the log.
+
+    Args:
+        request: of an authenticated caller.
+
+    Yields:
+        The look.
+
+    Raises:
+        ProblemError: Min-Event-Position is malformed, or above the log's head (validation-failed).
+        Overloaded: the database could not be asked in time.
+    """
+    at_least = read_min_event_position(request.scope["headers"])
+    tenant_id = tenant_of(request)
+    async with reading(services_of(request).pool, tenant_id) as conn:
+        head = (await read_head(conn, tenant_id)).seq
+        check_reached(at_least, head)
+        yield Snapshot(conn, tenant_id, head)
+
+
+def check_reached(at_least: int | None, head: int) -> None:
+    """Refuses to wait for a position that the log has not reached.
+
+    Args:
+        at_least: as the client asked; None where any position will do.
+        head: where the log ends.
+
+    Raises:
+        ProblemError: it asks for more (validation-failed).
+    """
+    if at_least is not None and at_least > head:
+        raise ProblemError(
+            validation_failed(
+                FieldError(
+                    pointer=f"/header/{MIN_EVENT_POSITION}",
+                    message=f"Expected a position that the log has reached: at most {head}",
+                )
+            )
+        )
+
+
+def found(body: object, *, as_of: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Answers a read.
+
+    Args:
+        body: of the answer.
+        as_of: the position at which it is true.
+        headers: more headers.
+    """
+    return Response(
+        to_json(body),
+        headers={"Event-Position": str(as_of), **(headers or {})},
+        media_type="application/json",
+    )
+
+
+def found_thing(
+    thing: Accepted | None, kind: str, thing_id: UUID, at_least: int | None
+) -> Response:
+    """Answers a read of one booking or resource.
+
+    Args:
+        thing: what the engine found; None for nothing.
+        kind: what was looked for.
+        thing_id: as asked for.
+        at_least: the position that the client wants to have been reached.
+
+    Raises:
+        ProblemError: there is no such thing (not-found), or the log has not come that far
+            (validation-failed).
+    """
+    if thing is None:
+        raise ProblemError(not_found(kind, thing_id))
+    check_reached(at_least, thing.as_of)
+    return found(
+        thing_body(thing), as_of=thing.as_of, headers={"ETag": f'"{thing.aggregate.version}"'}
+    )
+
+
+def found_page(
+    request: Request, items: Sequence[object], *, next_cursor: str | None, as_of: int
+) -> Response:
+    """Answers a page of a list.
+
+    Args:
+        request: for this page.
+        items: what is on it.
+        next_cursor: for the next page; None on the last one.
+        as_of: the position at which it is true.
+    """
+    return found(
+        {"items": items, "next_cursor": next_cursor},
+        as_of=as_of,
+        headers=None if next_cursor is None else next_link(request, cursor=next_cursor),
+    )
+
+
+def next_link(request: Request, **continuation: str | int) -> dict[str, str]:
+    """Gives the header Link to the next page (RFC 8288).
+
+    Args:
+        request: for this page.
+        continuation: the parameters that make it the next one.
+    """
+    given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    kept = [(name, value) for name, value in given if name not in continuation]
+    query = urlencode([*kept, *continuation.items()])
+    return {"Link": f'<{request.scope["path"]}?{query}>; rel="next"'}

@@ -1,0 +1,170 @@
+"""Bookings, resources, claims and events as clients get them.
+
+Plain dicts, since they go straight to bytes: the schemas in `api.schemas` describe them, and the
+tests hold one against the other.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from domain.booking import Booking
+from domain.customer import Customer
+from domain.ids import TenantId
+from domain.period import Period
+from domain.resource import Resource
+from infra.engine import Accepted, LoggedEvent
+from projections.reservation.calendar import CalendarEntry
+from projections.resource.listing import ListedResource
+
+Body = dict[str, object]
+
+
+def thing_body(found: Accepted) -> Body:
+    """Gives a booking or resource.
+
+    Args:
+        found: it, as the engine answered it.
+    """
+    thing = found.aggregate
+    body = (
+        _booking_body(thing, found.customer)
+        if isinstance(thing, Booking)
+        else _resource_body(thing)
+    )
+    body["version"] = thing.version
+    body["position"] = found.position
+    body["created_at"] = found.created_at
+    body["updated_at"] = found.updated_at
+    return body
+
+
+def _booking_body(booking: Booking, customer: Customer | None) -> Body:
+    return {
+        "id": booking.id,
+        "status": booking.status,
+        "title": booking.title,
+        "resource_ids": booking.resource_ids,
+        "start_time": booking.start_time,
+        "end_time": booking.end_time,
+        "hold_expires_at": booking.hold_expires_at,
+        "customer": None if customer is None else _customer_body(customer),
+        "notes": booking.notes,
+        "reference": booking.reference,
+        "attributes": booking.attributes,
+    }
+
+
+def _customer_body(customer: Customer) -> Body:
+    parts = {
+        "id": customer.id,
+        "name": customer.name,
+        "email": customer.email,
+        "phone": customer.phone,
+    }
+    return {name: text for name, text in parts.items() if text is not None}
+
+
+def _resource_body(resource: Resource) -> Body:
+    return {
+        "id": resource.id,
+        "name": resource.name,
+        "kind": resource.kind,
+        "timezone": resource.timezone,
+        "attributes": resource.attributes,
+        "retired": resource.retired,
+    }
+
+
+def listed_resource_body(resource: ListedResource) -> Body:
+    """Gives a resource of a list; the same as the resource alone.
+
+    Args:
+        resource: as the list has it.
+    """
+    return {
+        "id": resource.resource_id,
+        "name": resource.name,
+        "kind": resource.kind,
+        "timezone": resource.timezone,
+        "attributes": resource.attributes,
+        "retired": resource.retired,
+        "version": resource.version,
+        "position": resource.position,
+        "created_at": resource.created_at,
+        "updated_at": resource.updated_at,
+    }
+
+
+def claim_body(entry: CalendarEntry) -> Body:
+    """Gives what occupies a resource for one period.
+
+    Args:
+        entry: as the calendar has it.
+    """
+    return {
+        "resource_id": entry.resource_id,
+        "booking_id": entry.booking_id,
+        "start_time": entry.start_time,
+        "end_time": entry.end_time,
+        "status": entry.status,
+        "hold_expires_at": entry.hold_expires_at,
+    }
+
+
+def period_bodies(periods: Iterable[Period]) -> list[Body]:
+    """Gives free periods.
+
+    Args:
+        periods: in order.
+    """
+    return [{"start_time": period.start, "end_time": period.end} for period in periods]
+
+
+def history_entry_body(event: LoggedEvent) -> Body:
+    """Gives an event of one booking's history.
+
+    Args:
+        event: as the log has it.
+    """
+    return {
+        "version": event.version,
+        "position": event.seq,
+        "type": event.topic,
+        "time": event.recorded_at,
+        "actor": event.actor,
+        "request_id": event.request_id,
+        "data": event.data,
+    }
+
+
+def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:
+    """Gives an event as CloudEvents 1.0 has it in JSON, with the sequence extension.
+
+    Args:
+        tenant_id: whose log it is of.
+        event: as the log has it.
+    """
+    body: Body = {
+        "specversion": "1.0",
+        "id": str(event.seq),
+        "source": f"/tenants/{tenant_id}",
+        "type": event.topic,
+        "subject": _subject(event.topic, event.stream_id),
+        "time": event.recorded_at,
+        "datacontenttype": "application/json",
+        "sequence": str(event.seq),
+        "sequencetype": "Integer",
+        "streamversion": event.version,
+        "actor": event.actor,
+        "requestid": event.request_id,
+        "data": event.data,
+    }
+    if event.traceparent is not None:
+        body["traceparent"] = event.traceparent
+    return body
+
+
+def _subject(topic: str, stream_id: UUID) -> str:
+    """Names a thing by the part of its topics before the dot: booking, resource."""
+    kind, _, _ = topic.partition(".")
+    return f"{kind}s/{stream_id}"

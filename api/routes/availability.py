@@ -1,0 +1,104 @@
+"""When resources are free."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.openapi import kinds
+from api.openapi.declaration import Answer, operation
+from api.problems.from_errors import not_found
+from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.reading import found, snapshot
+from api.rendering import period_bodies
+from api.roles import Permission
+from api.schemas import examples
+from api.schemas.availability import AvailabilityBody
+from api.schemas.times import Duration
+from api.strict_route import StrictRoute
+from api.window import From, To, window_of
+from domain.ids import ResourceId
+from projections.reservation.availability import WindowTooFull, read_availability
+
+MAX_RESOURCES = 200
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.get(
+    "/v1/availability",
+    **operation(
+        "readAvailability",
+        tag="resources",
+        summary="Find when resources are free",
+        description="Free periods within the window, clipped to it: of each resource, and those "
+        "common to all. A retired resource is never free. Holds past their expiry are left out.",
+        permission=Permission.READ,
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="The free periods.",
+            model=AvailabilityBody,
+            example=examples.AVAILABILITY,
+            headers=kinds.ANSWERS_READ,
+        ),
+        problems=kinds.READ_ONE_PROBLEMS,
+    ),
+)
+async def read(
+    request: Request,
+    resource_id: Annotated[
+        list[ResourceId],
+        Query(
+            min_length=1,
+            max_length=MAX_RESOURCES,
+            description="The resources: the parameter once for each, at most 200 times.",
+            examples=[[examples.STAGE_ID, examples.CAMERA_ID]],
+        ),
+    ],
+    start: From,
+    end: To,
+    duration: Annotated[
+        Duration | None,
+        Query(
+            description="Only free periods of at least this long: ISO 8601, in weeks, days of 24 "
+            "hours, hours, minutes, seconds.",
+            examples=["PT4H"],
+        ),
+    ] = None,
+) -> Response:
+    """Reads what is free."""
+    window = window_of(start, end)
+    async with snapshot(request) as look:
+        try:
+            availability = await read_availability(
+                look.conn,
+                tenant_id=look.tenant_id,
+                resource_ids=resource_id,
+                window=window,
+                duration=duration or timedelta(0),
+            )
+        except WindowTooFull as full:
+            raise ProblemError(_too_full(full)) from None
+    if availability.unknown:
+        raise ProblemError(not_found("resource", availability.unknown[0]))
+    return found(
+        {
+            "items": [
+                {"resource_id": resource.resource_id, "free": period_bodies(resource.free)}
+                for resource in availability.resources
+            ],
+            "common": period_bodies(availability.common),
+        },
+        as_of=look.head,
+    )
+
+
+def _too_full(full: WindowTooFull) -> Problem:
+    return validation_failed(
+        FieldError(
+            pointer="/query/to",
+            message=f"Expected a window with at most {full.max_claims} claims: make it shorter, or "
+            "ask for fewer resources",
+        )
+    )

@@ -1,0 +1,155 @@
+"""Making a booking, reading it and its history, and amending what claims nothing."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from api.call import tenant_of
+from api.cursor import CursorScope
+from api.headers import read_min_event_position
+from api.openapi import headers, kinds
+from api.openapi.declaration import Answer, operation
+from api.openapi.parameters import DEFAULT_PAGE, BookingPath, Cursor, Limit
+from api.problems import catalogue
+from api.problems.from_errors import not_found
+from api.problems.problem import ProblemError
+from api.reading import check_reached, found_page, found_thing
+from api.rendering import history_entry_body
+from api.roles import Permission
+from api.schemas import examples
+from api.schemas.booking_bodies import BookingBody, HistoryBody
+from api.schemas.booking_forms import AmendForm, BookForm
+from api.services import services_of
+from api.strict_route import StrictRequest, StrictRoute
+from api.writing import execute
+from domain.ids import BookingId
+from infra.identity import new_id
+
+_VERSION = TypeAdapter(int)
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.post(
+    "/v1/bookings",
+    **operation(
+        "book",
+        tag="bookings",
+        summary="Book resources for a period",
+        description="Books all the resources for all of the period, or nothing. A hold keeps them "
+        "until it expires, is released or confirmed. Where another booking is in the way, the "
+        "answer names every one.",
+        permission=Permission.BOOK,
+        takes=[headers.TAKES_IDEMPOTENCY_KEY],
+        answer=Answer(
+            status=HTTPStatus.CREATED,
+            description="Booked.",
+            model=BookingBody,
+            example=examples.BOOKING,
+            headers=kinds.ANSWERS_NEW,
+        ),
+        problems=[
+            *kinds.FORM_PROBLEMS,
+            catalogue.UNKNOWN_RESOURCE,
+            catalogue.BOOKING_CONFLICT,
+            catalogue.RESOURCE_RETIRED,
+        ],
+    ),
+)
+async def book(request: StrictRequest, form: BookForm) -> Response:
+    """Books."""
+    return await execute(request, form.command(BookingId(new_id())))
+
+
+@router.get(
+    "/v1/bookings/{booking_id}",
+    **operation(
+        "readBooking",
+        tag="bookings",
+        summary="Read a booking",
+        description="Folds the booking from its events, so the answer is never stale.",
+        permission=Permission.READ,
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="The booking.",
+            model=BookingBody,
+            example=examples.BOOKING,
+            headers=kinds.ANSWERS_ONE,
+        ),
+        problems=kinds.READ_ONE_PROBLEMS,
+    ),
+)
+async def read_booking(request: Request, booking_id: BookingPath) -> Response:
+    """Reads a booking."""
+    at_least = read_min_event_position(request.scope["headers"])
+    tenant_id = tenant_of(request)
+    booking = await services_of(request).engine.booking(tenant_id, booking_id)
+    return found_thing(booking, "booking", booking_id, at_least)
+
+
+@router.patch(
+    "/v1/bookings/{booking_id}",
+    **operation(
+        "amendBooking",
+        tag="bookings",
+        summary="Amend what of a booking claims nothing",
+        description="Changes title, notes, customer, reference and attributes, whatever the "
+        "booking's status. What is absent stays; null clears notes, customer and reference.",
+        permission=Permission.BOOK,
+        takes=kinds.CHANGE_HEADERS,
+        answer=Answer(
+            description="The booking, amended.",
+            model=BookingBody,
+            example=examples.BOOKING,
+            headers=kinds.ANSWERS_CHANGE,
+        ),
+        problems=kinds.CHANGE_PROBLEMS,
+    ),
+)
+async def amend_booking(
+    request: StrictRequest, booking_id: BookingPath, form: AmendForm
+) -> Response:
+    """Amends a booking."""
+    return await execute(request, form.command(booking_id))
+
+
+@router.get(
+    "/v1/bookings/{booking_id}/history",
+    **operation(
+        "readHistory",
+        tag="log",
+        summary="Read what happened to a booking",
+        description="Its events, oldest first, with who caused each and when. Personal data stays "
+        "sealed in them.",
+        permission=Permission.READ,
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="A page of its history.",
+            model=HistoryBody,
+            example=examples.HISTORY,
+            headers=kinds.ANSWERS_PAGE,
+        ),
+        problems=kinds.READ_ONE_PROBLEMS,
+    ),
+)
+async def read_history(
+    request: Request, booking_id: BookingPath, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE
+) -> Response:
+    """Reads a booking's history."""
+    at_least = read_min_event_position(request.scope["headers"])
+    services, tenant_id = services_of(request), tenant_of(request)
+    bound = CursorScope(tenant_id=tenant_id, of="history", filters={"booking": str(booking_id)})
+    after = services.cursors.open(_VERSION, cursor, bound) if cursor else 0
+    page = await services.trail.history(tenant_id, booking_id, after, limit)
+    if page is None:
+        raise ProblemError(not_found("booking", booking_id))
+    check_reached(at_least, page.as_of)
+    last = page.events[-1].version if page.events and page.has_more else None
+    return found_page(
+        request,
+        [history_entry_body(event) for event in page.events],
+        next_cursor=None if last is None else services.cursors.seal(last, bound),
+        as_of=page.as_of,
+    )

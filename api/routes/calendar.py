@@ -1,0 +1,91 @@
+"""What occupies a resource."""
+
+from fastapi import APIRouter, Request
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from api.call import tenant_of
+from api.cursor import CursorScope
+from api.openapi import kinds
+from api.openapi.declaration import Answer, operation
+from api.openapi.parameters import MAX_PAGE, Cursor, Limit, ResourcePath
+from api.problems.from_errors import not_found
+from api.problems.problem import ProblemError
+from api.reading import found_page, snapshot
+from api.rendering import claim_body
+from api.roles import Permission
+from api.schemas import examples
+from api.schemas.calendar import CalendarBody
+from api.services import services_of
+from api.strict_route import StrictRoute
+from api.window import From, To, window_of
+from projections.reservation.calendar import BEGINNING, CalendarMark, read_calendar
+
+_MARK = TypeAdapter(CalendarMark)
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.get(
+    "/v1/resources/{resource_id}/calendar",
+    **operation(
+        "readCalendar",
+        tag="resources",
+        summary="Read what occupies a resource",
+        description="The claims that overlap the window, by start, not clipped to it. Holds "
+        "past their expiry are left out.",
+        permission=Permission.READ,
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="A page of the calendar.",
+            model=CalendarBody,
+            example=examples.CALENDAR,
+            headers=kinds.ANSWERS_PAGE,
+        ),
+        problems=kinds.READ_ONE_PROBLEMS,
+    ),
+)
+async def read(
+    request: Request,
+    resource_id: ResourcePath,
+    start: From,
+    end: To,
+    cursor: Cursor = None,
+    limit: Limit = MAX_PAGE,
+) -> Response:
+    """Reads a calendar."""
+    window = window_of(start, end)
+    cursors, tenant_id = (
+        services_of(request).cursors,
+        tenant_of(request),
+    )
+    bound = CursorScope(
+        tenant_id=tenant_id,
+        of="calendar",
+        filters={
+            "resource": str(resource_id),
+            "from": window.start.isoformat(),
+            "to": window.end.isoformat(),
+        },
+    )
+    after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
+    async with snapshot(request) as look:
+        page = await read_calendar(
+            look.conn,
+            tenant_id=tenant_id,
+            resource_id=resource_id,
+            window=window,
+            after=after,
+            limit=limit,
+        )
+    if page is None:
+        raise ProblemError(not_found("resource", resource_id))
+    mark = page.next_after
+    return found_page(
+        request,
+        [claim_body(entry) for entry in page.entries],
+        next_cursor=None
+        if mark is None
+        else cursors.seal([mark.start_time.isoformat(), str(mark.booking_id)], bound),
+        as_of=look.head,
+    )

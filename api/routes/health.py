@@ -1,0 +1,92 @@
+"""For those who run the service: does it live, can it serve, and how is it doing."""
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from api.openapi.declaration import Answer, operation
+from api.problems import catalogue
+from api.problems.handlers import problem_response
+from api.problems.problem import Problem
+from api.readiness import OK
+from api.roles import Permission
+from api.schemas.health import READY, LivenessBody, ReadinessBody
+from api.services import services_of
+from api.strict_route import StrictRoute
+
+RETRY_SECONDS = 2
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.get(
+    "/livez",
+    **operation(
+        "readLiveness",
+        tag="operations",
+        summary="Is the process alive?",
+        description="Looks at nothing else; where this does not answer, start the process again.",
+        answer=Answer(description="It is.", model=LivenessBody, example={"status": "alive"}),
+    ),
+)
+async def alive(_request: Request) -> Response:
+    """Answers."""
+    return Response(to_json({"status": "alive"}), media_type="application/json")
+
+
+@router.get(
+    "/readyz",
+    **operation(
+        "readReadiness",
+        tag="operations",
+        summary="Can the process serve?",
+        description="Whether the database answers within a second, is migrated, and commits get "
+        "through. The read models are never behind: they change with the log.",
+        answer=Answer(
+            description="It can.",
+            model=ReadinessBody,
+            example=READY,
+        ),
+        problems=[catalogue.NOT_READY],
+    ),
+)
+async def ready(request: Request) -> Response:
+    """Looks."""
+    checks = await services_of(request).readiness.check()
+    wrong = [name for name, state in checks.items() if state != OK]
+    if not wrong:
+        return Response(
+            to_json({"status": "ready", "checks": checks}), media_type="application/json"
+        )
+    return problem_response(
+        request,
+        Problem(
+            kind=catalogue.NOT_READY,
+            detail=f"Not in order: {', '.join(wrong)}.",
+            members={"checks": checks},
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        ),
+    )
+
+
+@router.get(
+    "/metrics",
+    **operation(
+        "readMetrics",
+        tag="operations",
+        summary="Read the metrics",
+        description="In Prometheus' text format, of this process alone.",
+        permission=Permission.OBSERVE,
+        answer=Answer(
+            description="The metrics.",
+            media_type="text/plain",
+            example="# TYPE booking_commit_queue_commands gauge\nbooking_commit_queue_commands 0.0",
+        ),
+    ),
+)
+async def metrics(request: Request) -> Response:
+    """Reads the metrics."""
+    return Response(
+        services_of(request).metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )

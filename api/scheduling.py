@@ -1,0 +1,39 @@
+"""The composition root of a process, or of a part of one, that runs the scheduler."""
+
+from infra.engine import running_engine
+from infra.kept_secrets import master_secret
+from infra.master_key import MasterKey
+from infra.postgres.pool import open_pool
+from infra.scheduler import Scheduler
+from infra.settings import Settings
+from infra.telemetry.metrics import Metrics
+
+_CONNECTIONS = 2  # it lapses and purges in large steps, one after the other
+
+
+async def run_scheduler(runtime_dsn: str, settings: Settings) -> None:
+    """Lapse holds and purge receipts until cancelled.
+
+    Args:
+        runtime_dsn: of a login that may become `booking_api` and `booking_background`.
+        settings: the master key among them.
+
+    Raises:
+        RoleUnsafe: as these roles the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    metrics = Metrics()
+    master_key = MasterKey(master_secret(settings))
+    background = await open_pool(
+        runtime_dsn,
+        role="booking_background",
+        max_size=_CONNECTIONS,
+        prepared_statements=settings.prepared_statements,
+    )
+    try:
+        async with running_engine(
+            runtime_dsn, master_key, metrics, connections=_CONNECTIONS
+        ) as running:
+            await Scheduler(background, running.engine, metrics.lapsed).run()
+    finally:
+        await background.close()

@@ -1,0 +1,119 @@
+"""The one story that all examples tell: a stage and a camera, booked for a shoot in Vienna.
+
+None of them has a null: FastAPI leaves these out when it writes the OpenAPI document.
+"""
+
+from pydantic import JsonValue
+
+STAGE_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a01"
+CAMERA_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a02"
+BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b02"
+OTHER_BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b03"
+REQUEST_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9c03"
+TENANT_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9d04"
+ACTOR = "key:01981d2a-7c00-7a3e-8f10-5b1c6e2d9e05"
+CURSOR = "k3Jq0bU1lq2n1S0cZB0YV1siMjAyNi0wMy0wMiJd"
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+CUSTOMER: dict[str, JsonValue] = {
+    "id": "crm-8812",
+    "name": "Nova Film GmbH",
+    "email": "office@nova-film.example",
+    "phone": "+43 1 555 0199",
+}
+NEW_RESOURCE: dict[str, JsonValue] = {
+    "name": "Stage A",
+    "kind": "stage",
+    "timezone": "Europe/Vienna",
+    "attributes": {"floor_m2": 420},
+}
+RESOURCE: dict[str, JsonValue] = {
+    "id": STAGE_ID,
+    **NEW_RESOURCE,
+    "retired": False,
+    "version": 1,
+    "position": 1,
+    "created_at": "2026-02-20T09:15:00.120345Z",
+    "updated_at": "2026-02-20T09:15:00.120345Z",
+}
+NEW_BOOKING: dict[str, JsonValue] = {
+    "resource_ids": [STAGE_ID, CAMERA_ID],
+    "start_time": "2026-03-02T09:00:00+01:00",
+    "end_time": "2026-03-02T19:00:00+01:00",
+    "title": "Nova commercial, day 1",
+    "status": "held",
+    "hold_expires_at": "2026-03-01T12:00:00Z",
+    "customer": CUSTOMER,
+    "notes": "Needs the loading dock.",
+    "reference": "PO-4711",
+    "attributes": {"crew": 14},
+}
+BOOKING: dict[str, JsonValue] = {
+    "id": BOOKING_ID,
+    "status": "held",
+    "title": "Nova commercial, day 1",
+    "resource_ids": [STAGE_ID, CAMERA_ID],
+    "start_time": "2026-03-02T08:00:00Z",
+    "end_time": "2026-03-02T18:00:00Z",
+    "hold_expires_at": "2026-03-01T12:00:00Z",
+    "customer": CUSTOMER,
+    "notes": "Needs the loading dock.",
+    "reference": "PO-4711",
+    "attributes": {"crew": 14},
+    "version": 1,
+    "position": 3,
+    "created_at": "2026-02-20T09:16:00.550871Z",
+    "updated_at": "2026-02-20T09:16:00.550871Z",
+}
+SWAP: dict[str, JsonValue] = {
+    "atomic": True,
+    "commands": [
+        {"type": "reschedule", "booking_id": BOOKING_ID, "resource_ids": [CAMERA_ID]},
+        {"type": "reschedule", "booking_id": OTHER_BOOKING_ID, "resource_ids": [STAGE_ID]},
+    ],
+}
+EVENT: dict[str, JsonValue] = {
+    "specversion": "1.0",
+    "id": "4",
+    "source": f"/tenants/{TENANT_ID}",
+    "type": "booking.confirmed",
+    "subject": f"bookings/{BOOKING_ID}",
+    "time": "2026-02-20T09:20:11.004512Z",
+    "datacontenttype": "application/json",
+    "sequence": "4",
+    "sequencetype": "Integer",
+    "streamversion": 2,
+    "actor": ACTOR,
+    "requestid": REQUEST_ID,
+    "traceparent": TRACEPARENT,
+    "data": {"reason": "Contract signed"},
+}
+HISTORY_ENTRY: dict[str, JsonValue] = {
+    "version": 2,
+    "position": 4,
+    "type": "booking.confirmed",
+    "time": "2026-02-20T09:20:11.004512Z",
+    "actor": ACTOR,
+    "request_id": REQUEST_ID,
+    "data": {"reason": "Contract signed"},
+}
+HISTORY: dict[str, JsonValue] = {"items": [HISTORY_ENTRY], "next_cursor": CURSOR}
+CLAIM: dict[str, JsonValue] = {
+    "resource_id": STAGE_ID,
+    "booking_id": BOOKING_ID,
+    "start_time": "2026-03-02T08:00:00Z",
+    "end_time": "2026-03-02T18:00:00Z",
+    "status": "held",
+    "hold_expires_at": "2026-03-01T12:00:00Z",
+}
+CALENDAR: dict[str, JsonValue] = {"items": [CLAIM], "next_cursor": CURSOR}
+FREE_PERIOD: dict[str, JsonValue] = {
+    "start_time": "2026-03-02T18:00:00Z",
+    "end_time": "2026-03-03T00:00:00Z",
+}
+FREE_RESOURCE: dict[str, JsonValue] = {"resource_id": STAGE_ID, "free": [FREE_PERIOD]}
+AVAILABILITY: dict[str, JsonValue] = {"items": [FREE_RESOURCE], "common": [FREE_PERIOD]}
+RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
+EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}
+RESULT: dict[str, JsonValue] = {"status": 200, "body": BOOKING}
+RESULTS: dict[str, JsonValue] = {"applied": True, "results": [RESULT, RESULT]}

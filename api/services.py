@@ -1,0 +1,58 @@
+"""What the routes work with, wired once by the composition root (`api.bootstrap`)."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+
+from api.cursor import Cursors
+from api.fingerprint import Fingerprints
+from api.readiness import Readiness
+from infra.access import ApiKeys
+from infra.engine import AuditTrail, BookingEngine
+from infra.postgres.pool import Pool
+from infra.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts behind the API.
+
+    Attributes:
+        engine: takes commands, and answers for one booking or resource.
+        trail: the log, for those who replay it.
+        pool: for the queries of the inline projections; connections of `booking_api`.
+        api_keys: who holds a key.
+        metrics: what the process tells about itself.
+        readiness: whether it can serve.
+        cursors: makes and reads cursors.
+        fingerprints: tells whether a request came before.
+    """
+
+    engine: BookingEngine
+    trail: AuditTrail
+    pool: Pool
+    api_keys: ApiKeys
+    metrics: Metrics
+    readiness: Readiness
+    cursors: Cursors
+    fingerprints: Fingerprints
+
+
+def provide(app: FastAPI, services: Services) -> None:
+    """Gives the app what its routes work with; done when it starts.
+
+    Args:
+        app: the app.
+        services: all of its parts.
+    """
+    app.state.services = services
+
+
+def services_of(request: Request) -> Services:
+    """Gives a route what it works with.
+
+    Args:
+        request: any request to the app.
+    """
+    services: Services = request.app.state.services
+    return services

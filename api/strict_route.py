@@ -1,0 +1,167 @@
+"""Routes that check in the contract's order: role, then form, and the form strictly.
+
+FastAPI reads the body before anything of ours could look at the role, takes any JSON that Python
+takes, and ignores query parameters that nobody declared. A `StrictRoute` does these three before
+it hands on to FastAPI, which then binds the declared parameters as ever.
+"""
+
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, get_origin
+from urllib.parse import parse_qsl
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import JsonValue
+
+from api.call import call_of
+from api.openapi.declaration import max_body_bytes_in, permission_in
+from api.problems.catalogue import MALFORMED_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
+from api.problems.pointer import join
+from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.roles import Permission, require
+from api.strict_json import parse_json
+
+# Any: as FastAPI declares it; the first two parts of a coroutine's type are never used.
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class StrictRequest(Request):
+    """A request whose JSON was read strictly.
+
+    Attributes:
+        content: the body; empty where there was none.
+        value: what its JSON says; None where there was none.
+    """
+
+    content: bytes
+    value: JsonValue
+
+    async def read(self, limit: int, *, required: bool) -> None:
+        """Reads the body.
+
+        Args:
+            limit: bytes it may have.
+            required: whether there must be one.
+
+        Raises:
+            ProblemError: it is too large, of another type, missing or no JSON.
+        """
+        self.content = await self._content(limit)
+        self.value = None
+        if self.content:
+            _check_type(self)
+            self.value = parse_json(self.content)
+        elif required:
+            raise ProblemError(
+                Problem(kind=MALFORMED_REQUEST, detail="There is no body; send a JSON object.")
+            )
+
+    async def body(self) -> bytes:
+        """Gives FastAPI the body that was read."""
+        return self.content
+
+    async def json(self) -> JsonValue:
+        """Gives FastAPI what the body says."""
+        return self.value
+
+    async def _content(self, limit: int) -> bytes:
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise _too_large(limit)
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > limit:  # a chunked body declares no length
+                raise _too_large(limit)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+class StrictRoute(APIRoute):
+    """A route that was declared by `api.openapi.declaration.operation`."""
+
+    def get_route_handler(self) -> Handler:
+        """Puts the checks before FastAPI's handler."""
+        bind_and_run = super().get_route_handler()
+        permission = permission_in(self.openapi_extra)
+        max_body_bytes = max_body_bytes_in(self.openapi_extra)
+        form = self.body_field
+        strict_query = permission is not None and permission is not Permission.OBSERVE
+        query = {
+            field.alias: get_origin(field.field_info.annotation) is list
+            for field in self.dependant.query_params
+        }
+
+        async def handle(plain: Request) -> Response:
+            if permission is not None:
+                require(permission, call_of(plain.scope).authenticated)
+            request = StrictRequest(plain.scope, plain.receive)
+            if strict_query and request.scope["query_string"]:
+                _check_query(request.scope["query_string"], query)
+            if form is not None:
+                await request.read(max_body_bytes, required=form.field_info.is_required())
+            return await bind_and_run(request)
+
+        return handle
+
+
+def _check_query(query_string: bytes, known: Mapping[str, bool]) -> None:
+    """Refuses what FastAPI would pass over: unknown parameters, repeated ones, NUL characters.
+
+    Args:
+        query_string: as it came.
+        known: the parameters that the route declares, and whether each may be repeated.
+
+    Raises:
+        ProblemError: one of these is there (validation-failed).
+    """
+    seen: set[str] = set()
+    errors: list[FieldError] = []
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        message = None
+        if name not in known:
+            message = "There is no such parameter"
+        elif name in seen and not known[name]:
+            message = "Expected it once"
+        elif "\x00" in value:
+            message = "Expected text without NUL characters"
+        if message is not None:
+            errors.append(FieldError(pointer=join("/query", name), message=message))
+        seen.add(name)
+    if errors:
+        raise ProblemError(validation_failed(*errors))
+
+
+def _check_type(request: Request) -> None:
+    """Refuses bodies that are not declared as JSON in UTF-8, or that are compressed."""
+    declared = request.headers.get("content-type", "")
+    if not _JSON.fullmatch(declared):
+        said = f"{declared[:100]!r} is not" if declared else "A missing content type is not"
+        raise _unsupported(f"{said} taken; send application/json.")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise _unsupported("A compressed body is not taken; send it as it is.")
+
+
+def _unsupported(detail: str) -> ProblemError:
+    return ProblemError(
+        Problem(kind=UNSUPPORTED_MEDIA_TYPE, detail=detail, headers={"Accept": "application/json"})
+    )
+
+
+def _too_large(limit: int) -> ProblemError:
+    # Nobody reads the rest of the body, so the connection cannot carry another request.
+    return ProblemError(
+        Problem(
+            kind=PAYLOAD_TOO_LARGE,
+            detail=f"The body may have {limit} bytes.",
+            headers={"Connection": "close"},
+        )
+    )
+
+
+_JSON = re.compile(
+    r"""application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?utf-?8"?[ \t]*)?;?[ \t]*""",
+    re.IGNORECASE,
+)

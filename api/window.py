@@ -1,0 +1,60 @@
+"""The window that a query looks at: two times, half-open, at most 366 days apart."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import PlainValidator, WithJsonSchema
+
+from api.problems.problem import FieldError, ProblemError, validation_failed
+from api.schemas.times import parse_time
+from domain.period import MAX_DURATION, Period
+
+_PLUS_READ_AS_SPACE = re.compile(r" (?=\d\d:\d\d$)")
+
+
+def _parse(text: object) -> datetime:
+    # A plus sign that was not escaped arrives as a space; no time has one there otherwise.
+    return parse_time(_PLUS_READ_AS_SPACE.sub("+", text) if isinstance(text, str) else text)
+
+
+# The examples stand in the schemas, since a schema given whole hides what Query says.
+From = Annotated[
+    datetime,
+    PlainValidator(_parse),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00+01:00"]}
+    ),
+    Query(alias="from", description="Where the window starts: RFC 3339 with offset."),
+]
+To = Annotated[
+    datetime,
+    PlainValidator(_parse),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2026-04-01T00:00:00+02:00"]}
+    ),
+    Query(alias="to", description="Where it ends, exclusive; at most 366 days later."),
+]
+
+
+def window_of(start: datetime, end: datetime) -> Period:
+    """Gives the window between two times.
+
+    Args:
+        start: the parameter `from`.
+        end: the parameter `to`, exclusive.
+
+    Raises:
+        ProblemError: it is empty, inverted or too long (validation-failed).
+    """
+    if start < end <= start + MAX_DURATION:
+        return Period(start, end)
+    raise ProblemError(
+        validation_failed(
+            FieldError(
+                pointer="/query/to",
+                message=f"Expected a time after from, by at most {MAX_DURATION.days} days",
+            )
+        )
+    )

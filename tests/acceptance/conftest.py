@@ -1,0 +1,149 @@
+"""The product as its users start it: `booking serve` in a process of its own, spoken to by HTTP."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEMO_KEY = "a-key-of-the-demo-tenant"
+ADDRESS = re.compile(r"listens at (http://\S+:\d+)")
+STARTING_SECONDS = 60
+
+
+@dataclass
+class Serving:
+    """A running `booking serve`, and what it has printed."""
+
+    data_dir: Path
+    process: "subprocess.Popen[str]"
+    address: str
+    printed: list[str] = field(default_factory=list)
+
+    def booking(
+        self, *arguments: str, stdin: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run another command of the command line on the same data."""
+        return subprocess.run(  # noqa: S603 - our own program, arguments of our own
+            [sys.executable, "-m", "api.cli", *arguments],
+            cwd=ROOT,
+            env=environment(self.data_dir),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def client(self, key: str = DEMO_KEY) -> httpx.Client:
+        """A client that shows a key, with a connection of its own."""
+        return httpx.Client(
+            base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=30
+        )
+
+    def stop(self) -> int:
+        """Ctrl-C, and wait."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=30)
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BOOKING_", "DATABASE_", "MIGRATION_", "REDIS_", "LOG_"))
+    }
+    return inherited | {
+        "BOOKING_DATA_DIR": str(data_dir),
+        "BOOKING_DEMO_API_KEY": DEMO_KEY,
+        "PYTHONUNBUFFERED": "1",
+        "LOG_FORMAT": "json",
+    }
+
+
+def start(data_dir: Path, *arguments: str) -> Serving:
+    process = subprocess.Popen(  # noqa: S603 - our own program, arguments of our own
+        [sys.executable, "-m", "api.cli", "serve", "--port", "0", *arguments],
+        cwd=ROOT,
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    serving = Serving(data_dir, process, "")
+    listening = threading.Event()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            serving.printed.append(line)
+            found = ADDRESS.search(line)
+            if found:
+                serving.address = found[1]
+                listening.set()
+        listening.set()
+        process.stdout.close()
+
+    threading.Thread(target=read, daemon=True).start()
+    assert listening.wait(STARTING_SECONDS)
+    assert serving.address, "".join(serving.printed)
+    return serving
+
+
+@pytest.fixture(scope="session")
+def serving() -> Iterator[Serving]:
+    with tempfile.TemporaryDirectory(prefix="booking-serve-") as directory:
+        running = start(Path(directory) / "data")
+        yield running
+        assert running.stop() == 0, "".join(running.printed)[-2000:]
+
+
+@pytest.fixture
+def api(serving: Serving) -> Iterator[httpx.Client]:
+    with serving.client() as client:
+        yield client
+
+
+def register(api: httpx.Client, name: str = "Stage") -> str:
+    answer = api.post("/v1/resources", json={"name": name, "kind": "stage", "timezone": "UTC"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def booking(*resources: str, hour: int = 9, hours: int = 1, **more: object) -> dict[str, Any]:
+    """The body of a booking on one fine day."""
+    return {
+        "resource_ids": list(resources),
+        "start_time": f"2027-03-01T{hour:02}:00:00Z",
+        "end_time": f"2027-03-01T{hour + hours:02}:00:00Z",
+        "title": "Pilot",
+        "status": "confirmed",
+    } | more
+
+
+def at_once(
+    serving: Serving, calls: list[Callable[[httpx.Client], httpx.Response]]
+) -> list[httpx.Response]:
+    """Send all calls at the same moment, each from a client that is already connected."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[httpx.Client], httpx.Response]) -> httpx.Response:
+        with serving.client() as client:
+            client.get("/livez")
+            barrier.wait(timeout=30)
+            return call(client)
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))

@@ -1,0 +1,1 @@
+"""The HTTP layer, against a real engine on a real database."""
