@@ -12,6 +12,7 @@ from domain.booking_events import HoldLapsed
 from domain.mapper import EventMapper
 from infra.customer_vault import CustomerVault
 from infra.engine.engine import BookingEngine
+from infra.engine.loading import StreamLoader
 from infra.engine.trail import AuditTrail
 from infra.log.commit_queue import CommitQueue, QueueLimits, QueueObserver
 from infra.log.door import PostgresDoor
@@ -19,7 +20,7 @@ from infra.master_key import MasterKey
 from infra.postgres.pool import Pool, Waits, open_pool
 
 LAPSE = to_json({"topic": HoldLapsed.TOPIC, "state": "{}"})
-"""The event for a hold that gives way to a command that needs its slot; it has no facts of its own."""
+"""The event for a hold that gives way to whoever needs its slot; it has no facts of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ async def running_engine(
             PostgresDoor(pool, LAPSE, flight_seconds), observer, time.monotonic, limits
         )
         vault = CustomerVault(pool, master_key, time.monotonic)
-        engine = BookingEngine(pool, queue, vault, EventMapper(), lambda: datetime.now(UTC))
+        mapper = EventMapper()
+        loader = StreamLoader(pool, mapper)
+        engine = BookingEngine(loader, queue, vault, mapper, lambda: datetime.now(UTC))
         yield RunningEngine(engine, AuditTrail(pool), queue, pool)
         await queue.close()
     finally:

@@ -13,15 +13,16 @@ from domain.ids import BookingId, ResourceId, TenantId
 from domain.mapper import EventMapper
 from domain.resource import Resource
 from infra.customer_vault import CustomerVault, DataKey
+from infra.engine.command_facts import customer_in
+from infra.engine.decision import Decision, recorded
+from infra.engine.loading import StreamLoader
 from infra.engine.outcomes import refusal_in
 from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest, Refused, Result
-from infra.engine.unit import Decision, NeedsFreshView, Unit, customer_in
-from infra.engine.view import Loaded, View, restore
+from infra.engine.unit import NeedsFreshView, Unit
+from infra.engine.view import Loaded, View
 from infra.errors import CommandFailed, Contended, Unavailable
 from infra.log.append import Outcome, Verdict
 from infra.log.commit_queue import CommitQueue
-from infra.log.reader import WHOLE_LOG, select_head, select_streams
-from infra.postgres.pool import Pool, reading
 
 ATTEMPTS = 4
 """How often a command is decided: again where what it was decided on had changed."""
@@ -34,7 +35,7 @@ class BookingEngine:
 
     def __init__(
         self,
-        pool: Pool,
+        loader: StreamLoader,
         queue: CommitQueue,
         vault: CustomerVault,
         mapper: EventMapper,
@@ -43,13 +44,13 @@ class BookingEngine:
         """Keeps its parts; the composition root makes them.
 
         Args:
-            pool: connections in autocommit, as a role that row-level security binds.
+            loader: looks at streams.
             queue: the way to the log.
             vault: seals and opens personal data.
-            mapper: writes and reads events.
+            mapper: writes events.
             clock: the time now, with a time zone; used only where the database's will check it.
         """
-        self._pool = pool
+        self._loader = loader
         self._queue = queue
         self._vault = vault
         self._mapper = mapper
@@ -135,7 +136,7 @@ class BookingEngine:
     async def _find(
         self, tenant_id: TenantId, stream_id: UUID, kind: type[Booking | Resource]
     ) -> Accepted | None:
-        view = await self._load(tenant_id, {stream_id})
+        view = await self._loader.fresh(tenant_id, {stream_id})
         loaded = view.loaded.get(stream_id)
         if loaded is None or not isinstance(loaded.aggregate, kind):
             return None
@@ -145,15 +146,14 @@ class BookingEngine:
         """Decides units that concern different things; they enter the queue in their order."""
         answers: dict[Unit, Answers] = {}
         undecided = list(units)
-        view: View | None = None
         try:
             seal = await self._seal_for(caller.tenant_id, units)
             for attempt in range(ATTEMPTS):
-                view = await self._view(caller.tenant_id, undecided, everything=attempt > 0)
+                view = await self._view(caller.tenant_id, undecided, fresh=attempt > 0)
                 try:
                     decisions = [unit.decide(view, seal, self._mapper) for unit in undecided]
                 except NeedsFreshView:
-                    view = await self._view(caller.tenant_id, undecided, everything=True)
+                    view = await self._view(caller.tenant_id, undecided, fresh=True)
                     decisions = [unit.decide(view, seal, self._mapper) for unit in undecided]
                 undecided = await self._append_all(
                     caller, zip(undecided, decisions, strict=True), view, answers
@@ -219,11 +219,13 @@ class BookingEngine:
         elif outcome.replayed:
             return await self._replay(unit, outcome)
         tenant_id = unit.caller.tenant_id
+        if outcome is not None:
+            self._loader.remember(tenant_id, recorded(decision, outcome))
+        # What was just given needs no opening; in a group, a later command may have replaced it.
+        given = customer_in(unit.requests[0].command) if len(unit.requests) == 1 else None
         return [
-            await self._opened(tenant_id, accepted, customer_in(request.command))
-            for accepted, request in zip(
-                unit.accept(decision, view, outcome), unit.requests, strict=True
-            )
+            await self._opened(tenant_id, accepted, given)
+            for accepted in unit.accept(decision, view, outcome)
         ]
 
     async def _replay(self, unit: Unit, outcome: Outcome) -> Sequence[Accepted]:
@@ -231,33 +233,20 @@ class BookingEngine:
         tenant_id = unit.caller.tenant_id
         streams = [UUID(str(stream)) for stream in cast("list[str]", outcome.facts["streams"])]
         as_of = cast("int", outcome.last_seq)
-        view = await self._load(tenant_id, set(streams), until=as_of)
+        view = await self._loader.as_of(tenant_id, set(streams), as_of)
         return [
             await self._opened(tenant_id, _found(view.loaded[stream], as_of, replayed=True))
             for stream in streams
         ]
 
-    async def _view(self, tenant_id: TenantId, units: Sequence[Unit], *, everything: bool) -> View:
-        """Looks at what the units concern; at nothing where all of it is made here."""
-        streams = {
-            stream
-            for unit in units
-            for stream in (unit.stream_ids if everything else unit.streams_to_load)
-        }
-        if not streams and not everything:
-            return View(now=self._clock())
-        return await self._load(tenant_id, streams)
-
-    async def _load(self, tenant_id: TenantId, streams: set[UUID], until: int = WHOLE_LOG) -> View:
-        async with reading(self._pool, tenant_id) as connection:
-            head = await select_head(connection, tenant_id)
-            events = await select_streams(connection, tenant_id, streams, until)
-        loaded = {stream: restore(self._mapper, recorded) for stream, recorded in events.items()}
-        return View(
-            now=head.now,
-            head=head.seq,
-            loaded={stream: thing for stream, thing in loaded.items() if thing is not None},
-            fresh=True,
+    async def _view(self, tenant_id: TenantId, units: Sequence[Unit], *, fresh: bool) -> View:
+        """Looks at what the units concern: first at what is remembered, which is often enough."""
+        if not fresh:
+            streams = {stream for unit in units for stream in unit.streams_to_load}
+            recent = self._loader.recent(tenant_id, streams, self._clock())
+            return recent or await self._loader.fresh(tenant_id, streams)
+        return await self._loader.fresh(
+            tenant_id, {stream for unit in units for stream in unit.stream_ids}
         )
 
     async def _seal_for(self, tenant_id: TenantId, units: Sequence[Unit]) -> Seal:

@@ -1,7 +1,6 @@
 """One decision in the making: the requests that stand or fall together, most often just one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import cast
@@ -13,24 +12,17 @@ from pydantic_core import to_json
 
 from domain.booking import Booking
 from domain.claims import claims_from
-from domain.commands import (
-    Amend,
-    Book,
-    ChangeResource,
-    Confirm,
-    RegisterResource,
-    Release,
-    Reschedule,
-    RetireResource,
-)
-from domain.customer import Customer, Seal
+from domain.commands import Book, RegisterResource
+from domain.customer import Seal
 from domain.deciding import decide
 from domain.errors import DomainError, HoldExpiryPassed, InvalidPeriod, InvalidResources
 from domain.mapper import EventMapper
 from domain.resource import Resource
-from infra.engine.requests import Accepted, Aggregate, Caller, Command, CommandRequest, Refused
+from infra.engine.command_facts import customer_in, deadline_of, kind_of, stream_of
+from infra.engine.decision import Decision
+from infra.engine.requests import Accepted, Aggregate, Caller, CommandRequest, Refused
 from infra.engine.view import View
-from infra.errors import AlreadyExists, EngineError, Kind, NotFound, VersionMismatch
+from infra.errors import AlreadyExists, EngineError, NotFound, VersionMismatch
 from infra.identity import new_id
 from infra.log.append import AppendCommand, NewEvent, Outcome, Refusal, ResourceRow
 
@@ -40,26 +32,6 @@ _FORM_ERRORS = (EngineError, InvalidPeriod, InvalidResources, HoldExpiryPassed)
 
 class NeedsFreshView(Exception):
     """The domain would refuse, on a view that may not refuse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a unit of requests comes to.
-
-    Attributes:
-        append: for the log to apply; None where there is nothing to apply and no key to keep.
-        aggregates: the things after it, one for each request.
-        own_events: where the last event of each stream that has one stands, counted back from the
-            decision's last (0 is the last, -1 the one before).
-        error: what the domain refused; then nothing is applied.
-        culprit: the place of the request it was refused for.
-    """
-
-    append: AppendCommand | None
-    aggregates: Sequence[Aggregate]
-    own_events: Mapping[UUID, int]
-    error: DomainError | EngineError | None = None
-    culprit: int = 0
 
 
 class Unit:
@@ -134,6 +106,8 @@ class Unit:
                 return self._refuse(error, place, expect)
             touched[stream] = after
             events += cast("Sequence[AggregateEvent]", after.collect_events())
+        if not events and not self.keys and not view.fresh:
+            raise NeedsFreshView  # nothing would be appended, so nothing would check the view
         append = AppendCommand(
             expect=expect,
             events=self._new_events(events, mapper),
@@ -253,43 +227,6 @@ class Unit:
         if decision.error is None:
             raise ValueError("Nothing was refused.")
         return Refused(decision.error, self.caller.request_id, culprit=decision.culprit)
-
-
-def stream_of(command: Command) -> UUID:
-    """Gives the id of what a command concerns."""
-    if isinstance(command, RegisterResource | ChangeResource | RetireResource):
-        return command.resource_id
-    return command.booking_id
-
-
-def kind_of(command: Command) -> Kind:
-    """Tells whether a command concerns a booking or a resource."""
-    return (
-        "resource"
-        if isinstance(command, RegisterResource | ChangeResource | RetireResource)
-        else "booking"
-    )
-
-
-def customer_in(command: Command) -> Customer | None:
-    """Gives the personal data that a command carries, if any."""
-    if isinstance(command, Book):
-        return command.customer
-    return command.changes.get("customer") if isinstance(command, Amend) else None
-
-
-def deadline_of(command: Command, before: Aggregate | None) -> list[datetime]:
-    """Tells until when a decision holds: what was decided of a hold is void once it lapses."""
-    expires = None
-    if isinstance(command, Book):
-        expires = command.hold_expires_at
-    elif (
-        isinstance(command, Confirm | Release | Reschedule)
-        and isinstance(before, Booking)
-        and before.status == "held"
-    ):
-        expires = before.hold_expires_at
-    return [] if expires is None else [expires]
 
 
 def _check_standing(request: CommandRequest, before: Aggregate | None) -> None:

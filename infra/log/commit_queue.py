@@ -69,6 +69,7 @@ class Waiting:
         """Answers it with an error, unless its caller has left."""
         if not self.answer.done():
             self.answer.set_exception(error)
+            self.answer.exception()  # told: a caller that has left need not make the loop complain
 
 
 Batch = dict[TenantId, list[Waiting]]

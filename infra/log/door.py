@@ -59,7 +59,7 @@ class PostgresDoor:
             return await self._send(connection, batch)
 
     async def append_again(self, batch: Batch) -> dict[TenantId, list[Outcome]]:
-        """Sends a batch whose answer was lost; keys and expected versions keep it from being double.
+        """Sends a batch whose answer was lost; keys and versions keep it from counting twice.
 
         A command without a key that had been applied meets its own events and is called stale;
         those it recognises by the command id in their metadata, and gives the outcome that was
