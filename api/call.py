@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -14,6 +15,7 @@ from infra.access import Principal
 from infra.engine import Caller
 from infra.identity import new_id
 
+_PATH_CHARACTERS = "/:@!$&'()*+,;=~"  # beside letters, digits and -._ (RFC 3986, section 3.3)
 _SCOPE_KEY = "booking.call"
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(
@@ -26,7 +28,7 @@ class Call:
     """One request.
 
     Attributes:
-        path: of its address.
+        path: of its address, decoded.
         request_id: the client's own, where it is printable and short; else one made here.
         traceparent: its trace context (W3C); None where it had none, or a malformed one.
         authorization: the header, until the middleware has found out who asks.
@@ -40,6 +42,11 @@ class Call:
     principal: Principal | None = None
 
     @property
+    def instance(self) -> str:
+        """Its path as a URI reference: for problems (RFC 9457), and for log lines of one line."""
+        return quote(self.path, safe=_PATH_CHARACTERS)
+
+    @property
     def authenticated(self) -> Principal:
         """Who asks.
 
@@ -50,16 +57,24 @@ class Call:
             raise ProblemError(unauthenticated("Nobody was authenticated for this path."))
         return self.principal
 
+    @property
+    def actor(self) -> str:
+        """Who asks, as events and log lines name them.
+
+        Raises:
+            ProblemError: nobody knows (unauthenticated).
+        """
+        return f"key:{self.authenticated.key_id}"
+
     def caller(self) -> Caller:
         """Gives who asks as the engine knows it.
 
         Raises:
             ProblemError: nobody knows (unauthenticated).
         """
-        principal = self.authenticated
         return Caller(
-            tenant_id=principal.tenant_id,
-            actor=f"key:{principal.key_id}",
+            tenant_id=self.authenticated.tenant_id,
+            actor=self.actor,
             request_id=self.request_id,
             traceparent=self.traceparent,
         )

@@ -6,20 +6,21 @@ is no answer without a request id, and none without a log line.
 
 from time import perf_counter
 
-import psycopg
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.call import Call, begin_call, unauthenticated
 from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
 from api.problems.problem import Problem
 from api.services import Services
-from infra.errors import Overloaded
+from infra.errors import Unavailable
 
 log = structlog.get_logger("api")
 
 _OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems"})
 _OPEN_FOLDER = "/problems/"
+_CLIENT_LEFT = 499  # no status of HTTP; as nginx has it, for log and metrics
 _UNMATCHED = "(no route)"
 
 
@@ -72,19 +73,22 @@ class FrontDoor:
         call = begin_call(scope)
         services: Services = scope["app"].state.services
         answer = _Answer(send, call, without_body=method == "HEAD")
-        with structlog.contextvars.bound_contextvars(request_id=call.request_id):
-            try:
-                await self._admit(scope, receive, answer, services, call)
-            except Exception:
-                log.exception("api.fault", method=method, path=call.path)
-                if answer.status:  # too late for another answer; the server cuts the connection
-                    raise
-                await _refuse(INTERNAL_ERROR, call, scope, receive, answer)
-            finally:
-                route = getattr(scope.get("route"), "path", _UNMATCHED)
-                seconds = perf_counter() - started
-                services.metrics.answered(method, route, answer.status, seconds)
-                _log_access(method, call, route, answer.status, seconds)
+        bound = structlog.contextvars.bind_contextvars(request_id=call.request_id)
+        try:
+            await self._admit(scope, receive, answer, services, call)
+        except ClientDisconnect:  # while its body was read: nothing was done, and nobody listens
+            answer.status = _CLIENT_LEFT
+        except Exception:
+            log.exception("api.fault", method=method, path=call.instance)
+            if answer.status:  # too late for another answer; the server cuts the connection
+                raise
+            await _refuse(INTERNAL_ERROR, call, scope, receive, answer)
+        finally:
+            route = getattr(scope.get("route"), "path", _UNMATCHED)
+            seconds = perf_counter() - started
+            services.metrics.answered(method, route, answer.status, seconds)
+            _log_access(method, call, route, answer.status, seconds)
+            structlog.contextvars.reset_contextvars(**bound)
 
     async def _admit(
         self, scope: Scope, receive: Receive, answer: _Answer, services: Services, call: Call
@@ -108,8 +112,8 @@ async def _authenticate(call: Call, services: Services) -> Problem | None:
         return unauthenticated("The header Authorization is not: Bearer <API key>.")
     try:
         call.principal = await services.api_keys.authenticate(key)
-    except psycopg.OperationalError:
-        return problem_of(Overloaded(), WHOLE_REQUEST)
+    except Unavailable as error:
+        return problem_of(error, WHOLE_REQUEST)
     if call.principal is None:
         return unauthenticated("The API key is not known, or was revoked.", "invalid_token")
     return None
@@ -118,20 +122,21 @@ async def _authenticate(call: Call, services: Services) -> Problem | None:
 async def _refuse(
     problem: Problem, call: Call, scope: Scope, receive: Receive, answer: _Answer
 ) -> None:
-    response = problem.response(instance=call.path, request_id=call.request_id)
+    response = problem.response(instance=call.instance, request_id=call.request_id)
     await response(scope, receive, answer.send)
 
 
 def _log_access(method: str, call: Call, route: str, status: int, seconds: float) -> None:
     who = call.principal
+    ids = {} if who is None else {"tenant": str(who.tenant_id), "actor": call.actor}
+    if call.traceparent is not None:
+        ids["traceparent"] = call.traceparent
     log.info(
         "api.request",
         method=method,
-        path=call.path,
+        path=call.instance,
         route=route,
         status=status,
         milliseconds=round(seconds * 1000, 2),
-        tenant=None if who is None else str(who.tenant_id),
-        actor=None if who is None else f"key:{who.key_id}",
-        traceparent=call.traceparent,
+        **ids,
     )

@@ -61,7 +61,7 @@ def refused(problem: Problem, result: Refused, call: Call) -> Response:
         result: as the engine answered it.
         call: the request.
     """
-    response = problem.response(instance=call.path, request_id=result.request_id)
+    response = problem.response(instance=call.instance, request_id=result.request_id)
     if result.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response

@@ -25,10 +25,9 @@ from domain.errors import (
     InvalidResources,
 )
 from domain.ids import BookingId, ResourceId
+from domain.limits import MAX_RESOURCES
 from domain.period import Period
 from domain.status import BookingStatus
-
-MAX_RESOURCES = 100
 
 
 class Booking(Aggregate):

@@ -22,7 +22,7 @@ from domain.customer import Customer, SealedCustomer
 from domain.ids import TenantId
 from infra.identity import new_id
 from infra.master_key import MasterKey
-from infra.postgres.pool import Pool, reading, set_tenant
+from infra.postgres.pool import Pool, reading, writing
 
 _NONCE_BYTES = 12
 _CUSTOMER = TypeAdapter(Customer)
@@ -118,6 +118,9 @@ class CustomerVault:
         Args:
             tenant_id: whose customer.
             customer_id: the client's own name for the person.
+
+        Raises:
+            Overloaded: the database could not be asked in time.
         """
         digest = hmac.digest(self._digest_key, tenant_id.bytes + customer_id.encode(), "sha256")
         if key_id := self._key_of.get((tenant_id, digest)):
@@ -126,8 +129,7 @@ class CustomerVault:
                 return remembered
         key_id = new_id()
         wrapped = self._wrap(tenant_id, key_id, secrets.token_bytes(32))
-        async with self._pool.connection() as connection, connection.transaction():
-            await set_tenant(connection, tenant_id)
+        async with writing(self._pool, tenant_id) as connection:
             # Whoever comes second takes the key of whoever came first.
             await connection.execute(
                 """

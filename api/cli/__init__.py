@@ -59,9 +59,8 @@ def main() -> None:
         _say(str(error))
         sys.exit(CANNOT)
     except psycopg.OperationalError as error:
-        _say(
-            f"The database does not answer: {str(error).strip()}. See that it runs; then try again."
-        )
+        said = " ".join(str(error).split())  # libpq writes several lines
+        _say(f"The database does not answer: {said} See that it runs; then try again.")
         sys.exit(CANNOT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

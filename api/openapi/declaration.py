@@ -103,7 +103,9 @@ def operation(
     if answer.model is not None:
         good["model"] = answer.model
     parameters = [*takes, headers.TAKES_REQUEST_ID, headers.TAKES_TRACEPARENT]
-    extra: OpenApi = {"parameters": parameters, _BODY_LIMIT: max_body_bytes}
+    extra: OpenApi = {"parameters": parameters}
+    if max_body_bytes != MAX_BODY_BYTES:
+        extra[_BODY_LIMIT] = max_body_bytes
     if permission is None:
         extra["security"] = []
     else:

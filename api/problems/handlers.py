@@ -41,7 +41,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
         problem: why it is not done.
     """
     call = call_of(request.scope)
-    return problem.response(instance=call.path, request_id=call.request_id)
+    return problem.response(instance=call.instance, request_id=call.request_id)
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:

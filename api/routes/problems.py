@@ -44,9 +44,7 @@ async def list_all() -> Response:
     ),
 )
 async def read(
-    name: Annotated[
-        str, Path(description="The kind's name.", examples=["booking-conflict"])
-    ],
+    name: Annotated[str, Path(description="The kind's name.", examples=["booking-conflict"])],
 ) -> Response:
     """Reads."""
     kind = CATALOGUE.get(name)

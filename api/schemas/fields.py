@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field, JsonValue, PlainValidator, WithJsonS
 from pydantic_core import PydanticCustomError, to_json
 
 from domain.ids import ResourceId
+from domain.limits import MAX_KIND, MAX_NAME, MAX_REFERENCE, MAX_RESOURCES, MAX_TITLE
 
 MAX_ATTRIBUTES_BYTES = 8192
 MAX_ATTRIBUTES_DEPTH = 8
-MAX_RESOURCES = 100
 MAX_INTEGER = 2**63 - 1
 
 _ZONES = available_timezones()
@@ -82,11 +82,11 @@ def _check_json(value: object, depth: int) -> None:
         raise PydanticCustomError("number", "Expected a whole number of at most 64 bits")
 
 
-Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
-Kind = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE), AfterValidator(_not_blank)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_not_blank)]
+Kind = Annotated[str, Field(min_length=1, max_length=MAX_KIND), AfterValidator(_not_blank)]
 Notes = Annotated[str, Field(max_length=4000)]
-Reference = Annotated[str, Field(min_length=1, max_length=100)]
+Reference = Annotated[str, Field(min_length=1, max_length=MAX_REFERENCE)]
 Reason = Annotated[str, Field(max_length=500)]
 CustomerName = Annotated[str, Field(min_length=1, max_length=200)]
 Email = Annotated[str, Field(min_length=1, max_length=320)]

@@ -14,10 +14,10 @@ from typing import Final
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from domain.booking import MAX_RESOURCES
 from domain.commands import Book, RegisterResource
 from domain.errors import InvalidPeriod
 from domain.ids import BookingId, ResourceId, TenantId
+from domain.limits import MAX_NAME, MAX_REFERENCE, MAX_RESOURCES, MAX_TITLE
 from domain.period import Period
 from infra.importing.moments import NotAMoment, check_format, read_moment
 from infra.importing.reading import CellRow, CsvFile, UnreadableRow
@@ -25,11 +25,6 @@ from infra.importing.reading import CellRow, CsvFile, UnreadableRow
 MAX_ROWS: Final = 1_000_000
 """Rows of a file; what is remembered of each to tell identical rows apart takes memory."""
 _TOO_MANY: Final = f"it is behind the first {MAX_ROWS:,} rows: begin another file with it"
-
-# The bounds of the HTTP interface: what it would refuse is not let in by this door either.
-MAX_TITLE: Final = 200
-MAX_NAME: Final = 200
-MAX_REFERENCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ whatever happens to the batch.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -180,7 +181,8 @@ class CommitQueue:
         self._observer.waiting(self._commands)
 
     def _launch(self) -> None:
-        flight = asyncio.get_running_loop().create_task(self._fly())
+        # In a context of its own: its log lines are about a batch, not about whoever launched it.
+        flight = asyncio.get_running_loop().create_task(self._fly(), context=Context())
         self._flights.add(flight)
         flight.add_done_callback(self._flights.discard)
 

@@ -154,7 +154,7 @@ async def select_page(
             select seq, stream_id, version, topic, state, metadata, recorded_at
               from booking.event
              where tenant_id = %(tenant)s
-               and seq > %(after)s and seq <= %(after)s + %(look_ahead)s
+               and seq > %(after)s and seq <= %(until)s
                and (%(topic)s::text is null or topic = %(topic)s)
              order by seq
              limit %(limit)s
@@ -162,7 +162,7 @@ async def select_page(
             {
                 "tenant": tenant_id,
                 "after": after,
-                "look_ahead": LOOK_AHEAD,
+                "until": min(after + LOOK_AHEAD, WHOLE_LOG),
                 "topic": topic,
                 "limit": limit,
             },

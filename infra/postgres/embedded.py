@@ -246,11 +246,19 @@ class EmbeddedPostgres:
             return  # somebody else uses it, and will find themselves the last one day
         else:
             if is_running(self._cluster):
-                how = ["-w", "-s", "-m", "fast", "-t", str(STOP_SECONDS)]
-                where = str(self._cluster)
-                programs.run("pg_ctl", "stop", *how, "-D", where, seconds=STOP_SECONDS + 10)
+                self._stop_server(programs)
         finally:
             os.close(users)
+
+    def _stop_server(self, programs: Programs) -> None:
+        how = ["-w", "-s", "-m", "fast", "-t", str(STOP_SECONDS), "-D", str(self._cluster)]
+        try:
+            programs.run("pg_ctl", "stop", *how, seconds=STOP_SECONDS + 10)
+        except EmbeddedPostgresError:
+            # It may have been killed meanwhile, which pg_ctl calls a failure to stop: the next
+            # start recovers it.
+            if is_running(self._cluster):
+                raise
 
     # -- What it stands on -----------------------------------------------------------------------
 

@@ -148,6 +148,28 @@ async def reading(pool: Pool, tenant_id: UUID) -> AsyncIterator[AsyncConnection[
         raise Overloaded from error
 
 
+@asynccontextmanager
+async def writing(pool: Pool, tenant_id: UUID) -> AsyncIterator[AsyncConnection]:
+    """Write one tenant's data in one transaction, beside the log.
+
+    Args:
+        pool: a pool of `booking_api`.
+        tenant_id: whose rows are visible, and can be written.
+
+    Yields:
+        A connection in a transaction, committed at the end unless it failed.
+
+    Raises:
+        Overloaded: no connection became free in time, or it was lost: perhaps before the commit.
+    """
+    try:
+        async with pool.connection() as conn, conn.transaction():
+            await set_tenant(conn, tenant_id)
+            yield conn
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise Overloaded from error
+
+
 async def set_tenant(conn: AsyncConnection[TupleRow], tenant_id: UUID) -> None:
     """Let the rest of the transaction speak for one tenant.
 

@@ -87,7 +87,7 @@ def check_migratable(owner_dsn: str) -> None:
         MigrationError: it was migrated by another version of this program.
     """
     with (
-        _connected("MIGRATION_DATABASE_URL, or DATABASE_URL without it", owner_dsn) as conn,
+        _connected("MIGRATION_DATABASE_URL, or without it DATABASE_URL", owner_dsn) as conn,
         conn.cursor(row_factory=class_row(_Facts)) as cursor,
     ):
         [facts] = cursor.execute(_FACTS, [list(_ROLES)]).fetchall()
@@ -161,6 +161,7 @@ def _connected(setting: str, dsn: str) -> psycopg.Connection:
     try:
         return psycopg.connect(dsn, connect_timeout=10, application_name="booking preflight")
     except psycopg.OperationalError as error:
+        said = " ".join(str(error).split())  # libpq writes several lines
         raise DatabaseUnfit(
-            f"{setting}: {str(error).strip()}. See that the server runs and lets this login in."
+            f"{setting}: {said} See that the server runs and lets this login in."
         ) from error

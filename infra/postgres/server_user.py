@@ -113,6 +113,8 @@ class ServerUser:
         if not self.switch:
             return
         for ancestor in reversed(path.resolve().parents):
+            if not ancestor.exists():
+                return  # whoever uses the path says so, and better
             status = ancestor.stat()
             if self._may_enter(status):
                 continue

@@ -1,7 +1,7 @@
 """The API in process, on a real engine and database, with a studio's keys and short ways to ask."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -10,6 +10,9 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from pydantic import JsonValue
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from api.app import build_app
 from api.bootstrap import running_services
@@ -99,6 +102,13 @@ def pointers(problem: Json) -> list[str]:
     errors = cast("list[Mapping[str, str]]", problem["errors"])
     assert all(error["message"] for error in errors)
     return [error["pointer"] for error in errors]
+
+
+@pytest.fixture
+def log() -> Iterator[list[EventDict]]:
+    """What is logged from here on, line by line."""
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        yield lines
 
 
 @pytest.fixture

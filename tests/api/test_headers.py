@@ -83,7 +83,7 @@ def test_what_is_no_idempotency_key_is_refused(text: str) -> None:
 
 def test_several_if_match_lines_are_one_list() -> None:
     headers = read_write_headers([(b"if-match", b'"1"'), (b"if-match", b'"2"')])
-    assert headers.if_match == {1, 2}
+    assert headers.if_match == frozenset({1, 2})
     assert headers.if_match_text == '"1", "2"'
 
 

@@ -78,7 +78,7 @@ def test_every_route_is_in_it() -> None:
         (route.path, method.lower())
         for route in APP.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
     declared = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert declared == routes

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
+from starlette.types import Message, Scope
+from structlog.typing import EventDict
 
 from api.services import Services
 from tests.api.conftest import Json, Studio, assert_problem, new_booking
@@ -273,3 +275,35 @@ async def test_a_fault_of_ours_says_nothing_of_the_inside(
     problem = assert_problem(answer, 500, "internal-error")
     assert problem["request_id"] == "faulty"
     assert "secret" not in answer.text
+
+
+async def test_an_address_of_any_characters_is_answered_as_a_uri_reference(studio: Studio) -> None:
+    answer = await studio.get("/v1/%C3%BC%0Aber/%22")
+    assert answer.json()["instance"] == "/v1/%C3%BC%0Aber/%22"
+
+
+async def test_a_client_that_leaves_while_sending_its_body_is_no_fault(
+    studio: Studio, log: list[EventDict]
+) -> None:
+    sent: list[Message] = []
+    parts: list[Message] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return parts.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/bookings",
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {studio.keys['admin']}".encode())],
+    }
+    await studio.app(scope, receive, send)
+    assert sent == []
+    assert [(line["event"], line["status"]) for line in log] == [("api.request", 499)]

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from domain.booking import MAX_RESOURCES, Booking
+from domain.booking import Booking
 from domain.customer import Customer, SealedCustomer
 from domain.errors import HoldExpiryPassed, InvalidResources
 from domain.ids import ResourceId
+from domain.limits import MAX_RESOURCES
 from tests.domain import bookings as b
 from tests.domain.scenario import CAMERA, KEY, NOW, STAGE, fact, given
 

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.ids import ResourceId, TenantId
+from domain.limits import MAX_TITLE
 from domain.period import Period
 from infra.importing import planning
 from infra.importing.moments import WrongFormat
 from infra.importing.planning import (
-    MAX_TITLE,
     InvalidRow,
     PlannedRow,
     Planner,
