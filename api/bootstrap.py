@@ -23,7 +23,11 @@ from infra.telemetry.metrics import Metrics
 
 @asynccontextmanager
 async def running_services(
-    runtime_dsn: str, master_key: MasterKey, *, connections: int = 10
+    runtime_dsn: str,
+    master_key: MasterKey,
+    *,
+    connections: int = 10,
+    prepared_statements: bool = True,
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
 
@@ -31,6 +35,7 @@ async def running_services(
         runtime_dsn: of a login that may become `booking_api`.
         master_key: seals personal data, and signs cursors and fingerprints.
         connections: to the database, at most.
+        prepared_statements: off behind a proxy that gives each transaction another connection.
 
     Yields:
         The services; on leaving, what waits is committed and answered first.
@@ -40,7 +45,13 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
-    async with running_engine(runtime_dsn, master_key, metrics, connections=connections) as running:
+    async with running_engine(
+        runtime_dsn,
+        master_key,
+        metrics,
+        connections=connections,
+        prepared_statements=prepared_statements,
+    ) as running:
         yield Services(
             engine=running.engine,
             trail=running.trail,
@@ -71,6 +82,7 @@ def create_app() -> FastAPI:
                 database.runtime_dsn,
                 MasterKey(master_secret(settings)),
                 connections=settings.pool_size,
+                prepared_statements=settings.prepared_statements,
             ) as services:
                 provide(app, services)
                 yield

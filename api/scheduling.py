@@ -32,7 +32,11 @@ async def run_scheduler(runtime_dsn: str, settings: Settings) -> None:
     )
     try:
         async with running_engine(
-            runtime_dsn, master_key, metrics, connections=_CONNECTIONS
+            runtime_dsn,
+            master_key,
+            metrics,
+            connections=_CONNECTIONS,
+            prepared_statements=settings.prepared_statements,
         ) as running:
             await Scheduler(background, running.engine, metrics.lapsed).run()
     finally:

@@ -10,6 +10,7 @@ import typer
 from pydantic import JsonValue
 
 from infra.database import Database, open_database, usable
+from infra.demo import demo_api_key
 from infra.settings import Settings, load_settings
 from infra.telemetry.logging import configure_logging
 
@@ -32,7 +33,7 @@ def prepared_settings() -> Settings:
 
 @contextmanager
 def prepared_database(settings: Settings) -> Iterator[Database]:
-    """Have a migrated database at hand; the embedded one is shared with a server that runs.
+    """Have a migrated database at hand; the embedded one, with its tenant `demo`, is shared.
 
     Args:
         settings: where it is.
@@ -45,6 +46,8 @@ def prepared_database(settings: Settings) -> Iterator[Database]:
     """
     with open_database(settings) as database:
         usable(database, settings)
+        if settings.embedded:
+            demo_api_key(settings, database)  # so that no command needs a server to have run first
         yield database
 
 

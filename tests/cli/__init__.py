@@ -1,0 +1,1 @@
+"""The command line, as a process that is given arguments and answers."""

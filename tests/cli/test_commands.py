@@ -1,0 +1,209 @@
+"""`booking migrate`, `tenant`, `apikey` and `serve`: what they answer, and their exit status."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import psycopg
+import pytest
+
+from infra.database import Database
+from infra.postgres.embedded import OWNER, SUPERUSER, EmbeddedPostgres
+from infra.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "api.cli"]
+MASTER_KEY = base64.b64encode(bytes(32)).decode()
+
+
+def environment(**settings: str) -> dict[str, str]:
+    ours = Settings.NAMES.values()
+    return {name: value for name, value in os.environ.items() if name not in ours} | settings
+
+
+def booking(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - our own program
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def serving(*arguments: str, **settings: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment(LOG_LEVEL="WARNING", **settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
+
+
+def printed_until(process: "subprocess.Popen[str]", words: str) -> str:
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if words in line:
+            return text
+    raise AssertionError(text)
+
+
+@pytest.fixture
+def theirs(database: Database) -> dict[str, str]:
+    """A server of one's own: the database is the owner's, for migrations and runtime alike."""
+    return {"DATABASE_URL": database.owner_dsn, "BOOKING_MASTER_KEY": MASTER_KEY}
+
+
+@pytest.fixture
+def data_dir() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="booking-test-") as directory:
+        yield f"{directory}/data"
+
+
+def test_migrate_says_what_it_applied_and_the_check_what_is_waiting(
+    postgres: EmbeddedPostgres,
+) -> None:
+    with psycopg.connect(postgres.dsn(SUPERUSER, database="postgres"), autocommit=True) as conn:
+        conn.execute(f"create database to_migrate owner {OWNER}".encode())
+        try:
+            theirs = {
+                "DATABASE_URL": postgres.dsn(OWNER, database="to_migrate"),
+                "BOOKING_MASTER_KEY": MASTER_KEY,
+            }
+            before = booking("migrate", "--check", "--json", **theirs)
+            applied = booking("migrate", "--json", **theirs)
+            after = booking("migrate", "--check", "--json", **theirs)
+        finally:
+            conn.execute("drop database to_migrate with (force)")
+
+    assert (before.returncode, applied.returncode, after.returncode) == (1, 0, 0)
+    waiting = json.loads(before.stdout)["waiting"]
+    assert waiting[0] == "0001_roles.sql"
+    assert json.loads(applied.stdout) == {"applied": waiting}
+    assert json.loads(after.stdout) == {"waiting": []}
+
+
+def test_a_tenant_and_its_key_are_made(theirs: dict[str, str]) -> None:
+    tenant = booking("tenant", "create", "babelsberg", "--name", "Studio Babelsberg", **theirs)
+    key = booking("apikey", "create", "--tenant", "babelsberg", "--role", "booker", **theirs)
+
+    assert "booking apikey create --tenant babelsberg" in tenant.stdout
+    assert key.stdout.startswith("bk_")
+    assert "not shown again" in key.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["apikey", "create", "--tenant", "nobody", "--role", "admin"], "booking tenant create"),
+        (["apikey", "create", "--tenant", "nobody", "--role", "boss"], "'boss' is not one of"),
+        (["tenant", "create", "Not A Slug", "--name", "x"], "lower-case"),
+        (["tenant", "create", "slug"], "Missing option '--name'"),
+    ],
+)
+def test_misuse_is_told_without_a_traceback(
+    theirs: dict[str, str], arguments: list[str], says: str
+) -> None:
+    done = booking(*arguments, **theirs)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"PORT": "eighty"}, "PORT: "),
+        ({"DATABASE_URL": "postgresql:///x"}, "BOOKING_MASTER_KEY is needed"),
+        (
+            {"DATABASE_URL": "host=/nonexistent dbname=x", "BOOKING_MASTER_KEY": MASTER_KEY},
+            "DATABASE_URL: ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "api", "migrate", "scheduler"])
+def test_a_wrong_setting_is_told_without_a_traceback(
+    command: str, settings: dict[str, str], says: str
+) -> None:
+    port = {} if "PORT" in settings else {"PORT": "0"}
+
+    done = booking(command, **settings, **port)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(data_dir: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = booking("serve", "--port", str(port), BOOKING_DATA_DIR=data_dir)
+
+    assert done.returncode == 2
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert not Path(data_dir).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_uses_a_database_of_ones_own_and_leaves_it_running(
+    theirs: dict[str, str], number: signal.Signals
+) -> None:
+    with serving("serve", "--port", "0", **theirs) as process:
+        text = printed_until(process, "Stop it with")
+        assert "booking tenant create" in text
+        address = text.split("listens at ")[1].split()[0]
+        with urlopen(f"{address}/readyz", timeout=10) as answer:  # noqa: S310 - our own server
+            assert answer.status == 200
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 0
+
+    with psycopg.connect(theirs["DATABASE_URL"]) as conn:
+        assert conn.execute("select count(*) from booking.tenant").fetchone() == (0,)
+
+
+def test_serve_with_workers_shares_one_embedded_database_and_keeps_the_key(data_dir: str) -> None:
+    settings = {"BOOKING_DATA_DIR": data_dir}
+    keys = []
+    for _ in range(2):
+        with serving("serve", "--port", "0", "--workers", "2", **settings) as process:
+            text = printed_until(process, "Stop it with")
+            keys.append(text.split("demo: ")[1].split()[0])
+            joined = booking("migrate", "--check", **settings)
+            assert joined.returncode == 0
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+        assert not (Path(data_dir) / "postgres" / "cluster" / "postmaster.pid").exists()
+
+    assert keys[0] == keys[1]
+    assert keys[0].startswith("bk_")
+
+
+def test_the_tenant_demo_is_there_before_any_server_has_run() -> None:
+    with tempfile.TemporaryDirectory(prefix="booking-cli-") as directory:
+        data_dir = str(Path(directory) / "data")
+        made = booking(
+            "apikey", "create", "--tenant", "demo", "--role", "viewer", BOOKING_DATA_DIR=data_dir
+        )
+    assert made.returncode == 0, made.stderr
+    assert "bk_" in made.stdout

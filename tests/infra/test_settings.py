@@ -1,0 +1,180 @@
+"""Settings: what is read from the environment, what is refused, and in which words."""
+
+import base64
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.kept_secrets import kept_secret, master_secret
+from infra.settings import Settings, SettingsError, hand_to_workers, load_settings
+
+KEY = bytes(range(32))
+URL = "postgresql://runtime:hush@db.example:5432/booking"
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in Settings.NAMES.values():
+            patch.delenv(name, raising=False)
+        yield patch
+
+
+def test_without_any_setting_the_embedded_mode_serves() -> None:
+    settings = load_settings()
+
+    assert settings.embedded
+    assert (settings.host, settings.port, settings.data_dir) == ("127.0.0.1", 8000, Path(".data"))
+
+
+def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DATABASE_URL", "")
+    environment.setenv("PORT", "")
+
+    assert load_settings().embedded
+    assert load_settings().port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PORT", "eighty", "integer"),
+        ("PORT", "65536", "65535"),
+        ("DATABASE_URL", "mysql://host/db", "postgresql://"),
+        ("DATABASE_URL", "postgresql://host", "must name a database"),
+        ("REDIS_URL", "localhost:6379", "redis://"),
+        ("BOOKING_MASTER_KEY", "c2hvcnQ=", "32 bytes"),
+        ("BOOKING_DEMO_API_KEY", "with space", "without spaces"),
+        ("CLERK_ISSUER", "http://insecure.example", "https"),
+        ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("LOG_FORMAT", "xml", "'console' or 'json'"),
+        ("BOOKING_POOL_SIZE", "0", "greater than or equal to 2"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    environment: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    environment.setenv(name, value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"{name}: ")
+    assert says in fault
+
+
+def test_all_wrong_settings_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PORT", "eighty")
+    environment.setenv("LOG_FORMAT", "xml")
+
+    with pytest.raises(SettingsError, match=r"PORT: .*\nLOG_FORMAT: "):
+        load_settings()
+
+
+def test_a_secret_is_not_repeated_in_the_error(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("BOOKING_MASTER_KEY", "not-quite-the-master-key")
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert "not-quite" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert "not-quite" not in repr(caught.value.__suppress_context__)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY.hex(),
+        KEY.hex().upper(),
+        base64.b64encode(KEY).decode(),
+        base64.urlsafe_b64encode(KEY).decode().rstrip("="),
+        f" {base64.b64encode(KEY).decode()}\n",
+    ],
+)
+def test_a_master_key_is_taken_in_hex_or_base64(environment: pytest.MonkeyPatch, text: str) -> None:
+    environment.setenv("BOOKING_MASTER_KEY", text)
+
+    assert master_secret(load_settings()) == KEY
+
+
+def test_a_database_of_ones_own_wants_a_master_key(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DATABASE_URL", URL)
+
+    with pytest.raises(SettingsError, match="BOOKING_MASTER_KEY is needed with DATABASE_URL"):
+        load_settings()
+
+
+def test_a_database_for_migrations_alone_is_refused(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MIGRATION_DATABASE_URL", URL)
+
+    with pytest.raises(SettingsError, match="DATABASE_URL is not"):
+        load_settings()
+
+
+def test_secrets_are_not_in_the_settings_repr(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DATABASE_URL", URL)
+    environment.setenv("BOOKING_MASTER_KEY", KEY.hex())
+    environment.setenv("BOOKING_DEMO_API_KEY", "hush-hush")
+
+    shown = repr(load_settings())
+
+    assert "hush" not in shown
+    assert KEY.hex() not in shown
+
+
+def test_workers_read_the_same_settings(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("BOOKING_MASTER_KEY", base64.b64encode(KEY).decode())
+    environment.setenv("CLERK_AUTHORIZED_PARTIES", "https://a.example, https://b.example")
+    environment.setenv("LOG_FORMAT", "JSON")
+    settings = load_settings().model_copy(update={"port": 4242, "pool_size": 3})
+    for name in Settings.NAMES.values():  # for the patch to undo what is handed over
+        environment.setenv(name, os.environ.get(name, ""))
+
+    hand_to_workers(settings)
+
+    assert load_settings() == settings
+    assert settings.clerk_authorized_parties == ("https://a.example", "https://b.example")
+
+
+def test_a_made_secret_is_kept_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "secret"
+
+    first = kept_secret(file, lambda: "first")
+    second = kept_secret(file, lambda: "second")
+
+    assert (first, second) == ("first", "first")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in file.parent.iterdir()] == ["secret"]
+
+
+def test_the_embedded_mode_makes_a_master_key_once(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("BOOKING_DATA_DIR", str(tmp_path / "data"))
+
+    first, second = master_secret(load_settings()), master_secret(load_settings())
+
+    assert len(first) == 32
+    assert first == second
+
+
+def test_a_lost_master_key_is_not_replaced(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("BOOKING_DATA_DIR", str(tmp_path))
+    (tmp_path / "postgres" / "cluster").mkdir(parents=True)
+
+    with pytest.raises(SettingsError, match=r"Restore .*master\.key"):
+        master_secret(load_settings())
+
+
+def test_a_damaged_master_key_is_not_replaced(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("BOOKING_DATA_DIR", str(tmp_path))
+    (tmp_path / "master.key").write_text("half of i")
+
+    with pytest.raises(SettingsError, match="damaged"):
+        master_secret(load_settings())
