@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from api.app import build_app
 from api.cursor import Cursors
 from api.fingerprint import Fingerprints
+from api.garbage import spare_the_long_lived
 from api.readiness import Readiness
 from api.services import Services, provide
 from infra.access import ApiKeys
@@ -85,6 +86,7 @@ def create_app() -> FastAPI:
                 prepared_statements=settings.prepared_statements,
             ) as services:
                 provide(app, services)
+                spare_the_long_lived()
                 yield
 
     return build_app(lifespan)

@@ -1,0 +1,154 @@
+"""What this API is compared with: plain CRUD, and an endpoint that only validates and answers.
+
+Both carry the product's own middleware, authentication, form and answer, on the same server with
+the same options as `booking serve`, so that what differs is how a booking is stored.
+"""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import typer
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from psycopg.errors import ExclusionViolation
+from psycopg.types.json import Jsonb
+from pydantic_core import to_json
+
+from api.call import Call, call_of
+from api.middleware import FrontDoor
+from api.schemas.booking_forms import BookForm
+from infra.access import ApiKeys
+from infra.identity import new_id
+from infra.postgres.pool import Pool, open_pool
+from infra.telemetry.logging import configure_logging
+from infra.telemetry.metrics import Metrics
+
+_INSERT_BOOKING = """
+    INSERT INTO plain.booking (tenant_id, booking_id, status, title, resource_ids, start_time,
+                               end_time, hold_expires_at, customer, notes, reference, attributes,
+                               created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_INSERT_RESERVATIONS = """
+    INSERT INTO plain.reservation (tenant_id, resource_id, booking_id, start_time, end_time,
+                                   status, hold_expires_at)
+    SELECT %s, resource_id, %s, %s, %s, %s, %s FROM unnest(%s::uuid[]) AS resource_id
+"""
+_INSERT_AUDIT = """
+    INSERT INTO plain.audit (tenant_id, booking_id, action, actor, request_id, details)
+    VALUES (%s, %s, 'booked', %s, %s, %s)
+"""
+
+
+class Peer(StrEnum):
+    """Which of the two."""
+
+    VALIDATE_ONLY = "validate-only"
+    PLAIN_CRUD = "plain-crud"
+
+
+@dataclass(frozen=True)
+class _Services:
+    """As much of `api.services.Services` as the middleware asks for, and the pool."""
+
+    api_keys: ApiKeys
+    metrics: Metrics
+    pool: Pool
+
+
+async def _validate_only(_request: Request, form: BookForm) -> Response:
+    return _booked(new_id(), form, datetime.now(UTC))
+
+
+async def _plain_crud(request: Request, form: BookForm) -> Response:
+    services: _Services = request.app.state.services
+    booking_id, now = new_id(), datetime.now(UTC)
+    try:
+        await _insert(services.pool, call_of(request.scope), booking_id, form, now)
+    except ExclusionViolation:
+        return Response(b'{"title":"booking-conflict"}', 409, media_type="application/json")
+    return _booked(booking_id, form, now)
+
+
+async def _insert(pool: Pool, call: Call, booking_id: UUID, form: BookForm, now: datetime) -> None:
+    who = call.authenticated
+    period = (form.start_time, form.end_time)
+    customer = None if form.customer is None else Jsonb(form.customer.model_dump())
+    written = (form.notes, form.reference, Jsonb(form.attributes))
+    booking = (form.status, form.title, list(form.resource_ids), *period, form.hold_expires_at)
+    claim = (*period, form.status, form.hold_expires_at, list(form.resource_ids))
+    details = Jsonb(form.model_dump(mode="json"))
+    async with pool.connection() as conn, conn.transaction():
+        await conn.execute(
+            _INSERT_BOOKING, (who.tenant_id, booking_id, *booking, customer, *written, now)
+        )
+        await conn.execute(_INSERT_RESERVATIONS, (who.tenant_id, booking_id, *claim))
+        await conn.execute(
+            _INSERT_AUDIT,
+            (who.tenant_id, booking_id, f"key:{who.key_id}", call.request_id, details),
+        )
+
+
+def _booked(booking_id: UUID, form: BookForm, now: datetime) -> Response:
+    body = {
+        "id": booking_id,
+        "status": form.status,
+        "title": form.title,
+        "resource_ids": form.resource_ids,
+        "start_time": form.start_time,
+        "end_time": form.end_time,
+        "hold_expires_at": form.hold_expires_at,
+        "customer": form.customer,
+        "notes": form.notes,
+        "reference": form.reference,
+        "attributes": form.attributes,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+    headers = {"ETag": '"1"', "Location": f"/v1/bookings/{booking_id}"}
+    return Response(to_json(body), 201, headers, "application/json")
+
+
+def _app(peer: Peer, dsn: str, connections: int, announce: Callable[[], None]) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = await open_pool(dsn, role="booking_api", max_size=connections)
+        app.state.services = _Services(ApiKeys(pool), Metrics(), pool)
+        announce()
+        yield
+        await pool.close()
+
+    app = FastAPI(lifespan=lifespan, telemetry={"tracing": False, "metrics": False, "logs": False})
+    endpoint = _plain_crud if peer is Peer.PLAIN_CRUD else _validate_only
+    app.add_api_route("/v1/bookings", endpoint, methods=["POST"])
+    app.add_middleware(FrontDoor)
+    return app
+
+
+def serve(peer: Peer, dsn: str, connections: int) -> None:
+    """Serve one of the two on a free port until a signal says stop."""
+    configure_logging("WARNING", "console")
+    bound = socket.create_server(("127.0.0.1", 0))
+    port = bound.getsockname()[1]
+    app = _app(peer, dsn, connections, lambda: typer.echo(f"listens at http://127.0.0.1:{port}"))
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[bound])
+
+
+if __name__ == "__main__":
+    typer.run(serve)

@@ -1,0 +1,63 @@
+"""What is sent: resources to book, and bookings of one distinct slot after the other."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+_FIRST_SLOT = datetime(2030, 1, 1, 9, tzinfo=UTC)
+_LENGTH = timedelta(hours=1)
+_APART = timedelta(hours=2)
+
+_RESOURCE = '{"name":"Stage %04d","kind":"stage","timezone":"Europe/Vienna"}'
+_BOOKING = (
+    '{"resource_ids":["%s"],"start_time":"%s","end_time":"%s","title":"Nova commercial, day 1",'
+    '"status":"confirmed","notes":"Needs the loading dock.","reference":"PO-%d",'
+    '"attributes":{"crew":14}}'
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A resource and the API key of the tenant that has it."""
+
+    resource_id: UUID
+    api_key: str
+
+
+def registrations(count: int, api_keys: Sequence[str]) -> Iterator[bytes]:
+    """Gives requests that register resources, named in their order, for each tenant in turn.
+
+    Args:
+        count: how many.
+        api_keys: one for each tenant.
+    """
+    for number in range(count):
+        yield _post("/v1/resources", api_keys[number % len(api_keys)], _RESOURCE % number)
+
+
+def bookings(numbers: Iterable[int], places: Sequence[Place]) -> Iterator[bytes]:
+    """Gives requests for bookings: a number is always the same slot, and no two numbers share one.
+
+    Consecutive numbers go to different resources, and to different tenants where there are some.
+
+    Args:
+        numbers: which.
+        places: the resources.
+    """
+    for number in numbers:
+        slot, place = divmod(number, len(places))
+        start = _FIRST_SLOT + slot * _APART
+        end = start + _LENGTH
+        at = places[place]
+        body = _BOOKING % (at.resource_id, start.isoformat(), end.isoformat(), number)
+        yield _post("/v1/bookings", at.api_key, body)
+
+
+def _post(path: str, api_key: str, body: str) -> bytes:
+    # The head that an ordinary HTTP client sends, as far as a server looks at it.
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nUser-Agent: booking-bench\r\n"
+        f"Authorization: Bearer {api_key}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode("ascii")
