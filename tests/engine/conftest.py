@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from domain.booking import Booking
-from domain.claims import Claim
 from domain.commands import Book, RegisterResource
 from domain.customer import Customer
 from domain.ids import BookingId, ResourceId, TenantId
@@ -30,10 +29,10 @@ from infra.engine import (
     running_engine,
 )
 from infra.identity import new_id
-from infra.log.hash_chain import first_break
 from infra.log.reader import RecordedEvent
 from infra.master_key import MasterKey
 from infra.telemetry.metrics import Metrics
+from tests.whole_log import proven_log
 
 NINE = datetime(2027, 3, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -86,20 +85,7 @@ class Studio:
 
     def log(self) -> list[RecordedEvent]:
         """The whole log; each reading proves its chain."""
-        with psycopg.connect(self.owner_dsn) as conn:
-            conn.execute("set timezone = 'UTC'")
-            rows = conn.execute(
-                """
-                select seq, stream_id, version, topic, state, metadata, recorded_at, hash
-                  from booking.event
-                 where tenant_id = %s
-                 order by seq
-                """,
-                [self.tenant_id],
-            ).fetchall()
-        events = [(RecordedEvent(*row[:-1]), row[-1]) for row in rows]
-        assert first_break(self.tenant_id, events) is None
-        return [event for event, _ in events]
+        return proven_log(self.owner_dsn, self.tenant_id)
 
     def topics(self) -> list[str]:
         return [event.topic for event in self.log()]
@@ -130,10 +116,6 @@ def book(
 
 def keyed(command: Command, key: str, fingerprint: str = "same") -> CommandRequest:
     return CommandRequest(command, IdempotencyKey(key, fingerprint))
-
-
-def slots(claims: "set[Claim]") -> set[tuple[UUID, UUID, datetime, datetime, str]]:
-    return {(c.resource_id, c.booking_id, c.start_time, c.end_time, c.status) for c in claims}
 
 
 @pytest.fixture

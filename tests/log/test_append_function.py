@@ -20,7 +20,7 @@ from infra.engine.assembly import LAPSE
 from infra.identity import new_id
 from infra.log.append import AppendCommand, NewEvent, Outcome, ResourceRow, Verdict, append_batch
 from infra.log.hash_chain import first_break
-from infra.log.reader import RecordedEvent
+from tests.whole_log import whole_log
 
 DAY = datetime(2027, 1, 1, tzinfo=UTC)
 RESOURCES = [ResourceId(UUID(int=number)) for number in range(1, 5)]
@@ -168,17 +168,7 @@ class Door:
             return {Claim(*row) for row in rows}
 
     def first_break(self) -> int | None:
-        with psycopg.connect(self.owner_dsn, options="-c timezone=UTC") as owner:
-            rows = owner.execute(
-                """
-                select seq, stream_id, version, topic, state, metadata, recorded_at, hash
-                  from booking.event
-                 where tenant_id = %s
-                 order by seq
-                """,
-                [self.tenant_id],
-            ).fetchall()
-        return first_break(self.tenant_id, [(RecordedEvent(*row[:-1]), row[-1]) for row in rows])
+        return first_break(self.tenant_id, whole_log(self.owner_dsn, self.tenant_id))
 
 
 @asynccontextmanager

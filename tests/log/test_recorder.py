@@ -50,12 +50,12 @@ from infra.database import Database
 from infra.engine.assembly import LAPSE
 from infra.identity import new_id
 from infra.log.append import AppendCommand, NewEvent, ResourceRow
-from infra.log.hash_chain import first_break
 from infra.log.reader import LOOK_AHEAD, RecordedEvent
 from infra.log.recorder import TenantRecorder, open_recorder
 from infra.postgres.embedded import SUPERUSER
 from infra.postgres.pool import Waits
 from infra.postgres.role_check import RoleUnsafe
+from tests.whole_log import proven_log
 
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -144,20 +144,7 @@ def event(
 
 
 def log(database: Database, tenant_id: TenantId) -> list[RecordedEvent]:
-    """The whole log; each reading proves its chain."""
-    with psycopg.connect(database.owner_dsn, options="-c timezone=UTC") as owner:
-        rows = owner.execute(
-            """
-            select seq, stream_id, version, topic, state, metadata, recorded_at, hash
-              from booking.event
-             where tenant_id = %s
-             order by seq
-            """,
-            [tenant_id],
-        ).fetchall()
-    events = [(RecordedEvent(*row[:-1]), row[-1]) for row in rows]
-    assert first_break(tenant_id, events) is None
-    return [recorded for recorded, _ in events]
+    return proven_log(database.owner_dsn, tenant_id)
 
 
 def claims(database: Database, tenant_id: TenantId) -> list[tuple[UUID, str]]:
