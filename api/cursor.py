@@ -55,7 +55,7 @@ class Cursors:
             scope: the list that it is good for.
         """
         payload = json.dumps(place, separators=(",", ":")).encode()
-        return urlsafe_b64encode(self._sign(payload, scope) + payload).rstrip(b"=").decode()
+        return _text(self._sign(payload, scope) + payload)
 
     def open(self, place: TypeAdapter[_Place], cursor: str, scope: CursorScope) -> _Place:
         """Read a cursor.
@@ -75,6 +75,8 @@ class Cursors:
             sealed = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         except ValueError:  # what is not base64 was not made here either
             sealed = b""
+        if _text(sealed) != cursor:  # the decoder passes over what is not of its alphabet
+            sealed = b""
         signature, payload = sealed[:_SIGNATURE_BYTES], sealed[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(payload, scope)):
             raise ProblemError(
@@ -93,3 +95,7 @@ class Cursors:
             sort_keys=True,
         )
         return hmac.digest(self._key, bound_to.encode(), "sha256")[:_SIGNATURE_BYTES]
+
+
+def _text(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode()

@@ -17,7 +17,7 @@ from api.headers import MIN_EVENT_POSITION, read_min_event_position
 from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.rendering import thing_body
-from api.services import services_of
+from api.services import Services, services_of
 from domain.ids import TenantId
 from infra.engine import Accepted
 from infra.postgres.pool import reading
@@ -82,6 +82,23 @@ def check_reached(at_least: int | None, head: int) -> None:
         )
 
 
+async def check_reached_by_absent(
+    services: Services, tenant_id: TenantId, at_least: int | None
+) -> None:
+    """Refuses what `check_reached` refuses, where nothing was found that would tell the head.
+
+    Args:
+        services: with the log among them.
+        tenant_id: whose log.
+        at_least: as the client asked.
+
+    Raises:
+        ProblemError: it asks for more (validation-failed).
+    """
+    if at_least is not None:
+        check_reached(at_least, await services.engine.position(tenant_id))
+
+
 def found(body: object, *, as_of: int, headers: Mapping[str, str] | None = None) -> Response:
     """Answers a read.
 
@@ -97,22 +114,24 @@ def found(body: object, *, as_of: int, headers: Mapping[str, str] | None = None)
     )
 
 
-def found_thing(
-    thing: Accepted | None, kind: str, thing_id: UUID, at_least: int | None
+async def found_thing(
+    request: Request, thing: Accepted | None, kind: str, thing_id: UUID
 ) -> Response:
     """Answers a read of one booking or resource.
 
     Args:
+        request: its headers may name a position that must have been reached.
         thing: what the engine found; None for nothing.
         kind: what was looked for.
         thing_id: as asked for.
-        at_least: the position that the client wants to have been reached.
 
     Raises:
         ProblemError: there is no such thing (not-found), or the log has not come that far
             (validation-failed).
     """
+    at_least = read_min_event_position(request.scope["headers"])
     if thing is None:
+        await check_reached_by_absent(services_of(request), tenant_of(request), at_least)
         raise ProblemError(not_found(kind, thing_id))
     check_reached(at_least, thing.as_of)
     return found(

@@ -10,6 +10,9 @@ from api.problems.catalogue import MALFORMED_REQUEST
 from api.problems.pointer import join
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
 
+MAX_NAMES = 1000
+"""Of one object: more than any form has, or attributes of their size; each unknown one costs."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -37,7 +40,10 @@ def parse_json(body: bytes) -> JsonValue:
         raise _malformed("it is nested too deeply") from None
     # Only an escape can bring such a character past the two decoders, and few bodies have one.
     if "\\u" in text:
-        errors = _unstorable(value, "")
+        try:
+            errors = _unstorable(value, "")
+        except RecursionError:  # it takes more of Python's stack than the decoder did
+            raise _malformed("it is nested too deeply") from None
         if errors:
             raise ProblemError(validation_failed(*errors))
     return value
@@ -71,6 +77,8 @@ _NO_SUCH_CHARACTERS = "Expected text without NUL characters and unpaired surroga
 
 
 def _once_each(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    if len(pairs) > MAX_NAMES:
+        raise _malformed(f"an object has more than {MAX_NAMES} names")
     value = dict(pairs)
     if len(value) < len(pairs):
         raise _malformed("an object has a name twice")

@@ -109,9 +109,15 @@ class Conflict:
 
 @dataclass(eq=False)
 class SlotTaken(DomainError):
-    """Other bookings claim the resources in that period; `conflicts` names every one."""
+    """Other bookings claim the resources in that period.
+
+    Attributes:
+        conflicts: who stands in the way: all of them, unless there are `more`.
+        more: whether there are so many that only the first are named.
+    """
 
     conflicts: tuple[Conflict, ...]
+    more: bool = False
 
 
 @dataclass(eq=False)

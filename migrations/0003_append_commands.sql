@@ -63,11 +63,26 @@ begin
      where taken.end_time > claim.start_time
        and not taken.booking_id = any (p_vacate)
     union all
-    select 'same-request', claim.booking_id, claim.resource_id, sibling.booking_id, sibling.start_time, sibling.end_time, 'same-request'
-      from claim
-      join claim sibling
-        on sibling.resource_id = claim.resource_id and sibling.nth < claim.nth
-       and sibling.start_time < claim.end_time and claim.start_time < sibling.end_time;
+    -- Among themselves: in the order of their starts a claim collides where it starts before all earlier ones have ended. That
+    -- finds who collides without comparing each with each; only for those is one looked for with whom. The later request yields.
+    select 'same-request', later.booking_id, later.resource_id, first.booking_id, first.start_time, first.end_time, 'same-request'
+      from (select claim.*,
+                   max(claim.end_time) over (
+                       partition by claim.resource_id order by claim.start_time, claim.nth
+                       rows between unbounded preceding and 1 preceding) as taken_until
+              from claim) colliding
+     cross join lateral (
+               select sibling.*
+                 from claim sibling
+                where sibling.resource_id = colliding.resource_id
+                  and sibling.nth <> colliding.nth
+                  and sibling.start_time < colliding.end_time
+                  and colliding.start_time < sibling.end_time
+                limit 1
+           ) other
+     cross join lateral (select * from claim where claim.nth = least(colliding.nth, other.nth)) first
+     cross join lateral (select * from claim where claim.nth = greatest(colliding.nth, other.nth)) later
+     where colliding.taken_until > colliding.start_time;
 end $$;
 
 
@@ -96,6 +111,8 @@ create function booking.take_claims(
     p_tenant uuid, p_claims jsonb, p_vacate uuid[], p_expect jsonb, p_now timestamptz, out blockers jsonb, out lapsed uuid[]
 )
 language plpgsql volatile security invoker as $$
+declare
+    gone uuid[];        -- a plain parameter: an expression in its place would be a filter over the whole tenant
 begin
     if p_vacate is null then            -- nothing to put back should it fail: try first, look only then
         if booking.insert_claims(p_tenant, p_claims) = jsonb_array_length(p_claims) then
@@ -107,7 +124,7 @@ begin
     end if;
 
     select jsonb_agg(to_jsonb(way) - 'nth' order by way.resource_id, way.start_time, way.booking_id)
-               filter (where way.problem <> 'hold-lapsed' and way.nth <= 1000),
+               filter (where way.problem <> 'hold-lapsed' and way.nth <= 1001),
            array_agg(distinct way.booking_id) filter (where way.problem = 'hold-lapsed')
       into blockers, lapsed
       from (select found.*,
@@ -118,8 +135,8 @@ begin
         return;
     end if;
 
-    delete from booking.reservation
-     where tenant_id = p_tenant and booking_id = any (coalesce(p_vacate, '{}') || coalesce(lapsed, '{}'));
+    gone := coalesce(p_vacate, '{}') || coalesce(lapsed, '{}');
+    delete from booking.reservation where tenant_id = p_tenant and booking_id = any (gone);
     if booking.insert_claims(p_tenant, p_claims) < jsonb_array_length(p_claims) then
         raise exception 'reservations changed outside append_commands';
     end if;

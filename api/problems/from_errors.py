@@ -101,10 +101,12 @@ def _(error: domain.ResourceRetired, _part: RequestPart) -> Problem:
 @problem_of.register
 def _(error: domain.SlotTaken, _part: RequestPart) -> Problem:
     count = _count(len(error.conflicts), "claim stands", "claims stand")
+    if error.more:
+        count = f"More than {count}"
     return Problem(
         kind=catalogue.BOOKING_CONFLICT,
         detail=f"{count} in the way.",
-        members={"conflicts": error.conflicts},
+        members={"conflicts": error.conflicts} | ({"more_conflicts": True} if error.more else {}),
     )
 
 

@@ -66,7 +66,6 @@ async def running_engine(
         RoleUnsafe: as that role the database would not keep tenants apart.
         psycopg.OperationalError: the server cannot be reached.
     """
-    waits = waits or Waits()
     pool = await open_pool(
         runtime_dsn,
         role="booking_api",
@@ -76,10 +75,7 @@ async def running_engine(
         prepared_statements=prepared_statements,
     )
     try:
-        flight_seconds = 2 * waits.statement.total_seconds()
-        queue = CommitQueue(
-            PostgresDoor(pool, LAPSE, flight_seconds), observer, time.monotonic, limits
-        )
+        queue = CommitQueue(PostgresDoor(pool, LAPSE), observer, time.monotonic, limits)
         vault = CustomerVault(pool, master_key, time.monotonic)
         mapper = EventMapper()
         loader = StreamLoader(pool, mapper)

@@ -18,6 +18,7 @@ from infra.engine.decision import Decision, recorded
 from infra.engine.loading import StreamLoader
 from infra.engine.outcomes import refusal_in
 from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest, Refused, Result
+from infra.engine.turns import Turns
 from infra.engine.unit import NeedsFreshView, Unit
 from infra.engine.view import Loaded, View
 from infra.errors import CommandFailed, Contended, Unavailable
@@ -55,6 +56,7 @@ class BookingEngine:
         self._vault = vault
         self._mapper = mapper
         self._clock = clock
+        self._turns = Turns()
 
     async def execute(self, caller: Caller, request: CommandRequest) -> Result:
         """Does what one command asks.
@@ -83,7 +85,7 @@ class BookingEngine:
         for wave in _waves(units):
             results += [
                 answer if isinstance(answer, Refused) else answer[0]
-                for answer in await self._decide_wave(caller, wave)
+                for answer in await self._decide_in_turn(caller, wave)
             ]
         return results
 
@@ -101,7 +103,7 @@ class BookingEngine:
         Returns:
             The bookings after all of it, one for each request; or the refusal with its culprit.
         """
-        return (await self._decide_wave(caller, [Unit(caller, requests)]))[0]
+        return (await self._decide_in_turn(caller, [Unit(caller, requests)]))[0]
 
     async def booking(self, tenant_id: TenantId, booking_id: BookingId) -> Accepted | None:
         """Folds one booking from its events: never stale.
@@ -133,6 +135,17 @@ class BookingEngine:
         """
         return await self._find(tenant_id, resource_id, Resource)
 
+    async def position(self, tenant_id: TenantId) -> int:
+        """Tells where a tenant's log ends.
+
+        Args:
+            tenant_id: whose.
+
+        Raises:
+            Overloaded: the database could not be asked in time.
+        """
+        return (await self._loader.fresh(tenant_id, ())).head
+
     async def _find(
         self, tenant_id: TenantId, stream_id: UUID, kind: type[Booking | Resource]
     ) -> Accepted | None:
@@ -141,6 +154,11 @@ class BookingEngine:
         if loaded is None or not isinstance(loaded.aggregate, kind):
             return None
         return await self._opened(tenant_id, _found(loaded, view.head))
+
+    async def _decide_in_turn(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
+        streams = {stream for unit in units for stream in unit.streams_to_load}
+        async with self._turns.of(caller.tenant_id, streams):
+            return await self._decide_wave(caller, units)
 
     async def _decide_wave(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
         """Decides units that concern different things; they enter the queue in their order."""

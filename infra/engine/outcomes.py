@@ -19,6 +19,9 @@ from infra.engine.unit import Unit
 from infra.errors import IdempotencyKeyReused
 from infra.log.append import Outcome, Verdict
 
+MOST_CONFLICTS = 1000
+"""How many conflicts an answer names; `take_claims` tells one more, so that it shows."""
+
 
 class Blocker(TypedDict):
     """Who stood in the way of which claim, as `booking.in_the_way` tells it."""
@@ -64,7 +67,8 @@ def _conflict_error(blockers: Sequence[Blocker]) -> DomainError:
     retired = _resources_of(blockers, "resource-retired")
     if retired:
         return ResourceRetired(retired)
-    return SlotTaken(tuple(_conflict(blocker) for blocker in blockers))
+    named = tuple(_conflict(blocker) for blocker in blockers[:MOST_CONFLICTS])
+    return SlotTaken(named, more=len(blockers) > MOST_CONFLICTS)
 
 
 def _resources_of(blockers: Sequence[Blocker], problem: str) -> tuple[ResourceId, ...]:

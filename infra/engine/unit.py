@@ -1,6 +1,6 @@
 """One decision in the making: the requests that stand or fall together, most often just one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import cast
@@ -93,6 +93,10 @@ class Unit:
         }
         events: list[AggregateEvent] = []
         deadlines: list[datetime] = []
+        if len(self.requests) > 1:
+            # Whatever the group does to a hold, its slot may be what another of its commands needs.
+            deadlines += _expiries(touched.values(), view.now)
+            events += _lapses(touched.values(), view.now)
         for place, request in enumerate(self.requests):
             stream = stream_of(request.command)
             before = touched.get(stream)
@@ -243,6 +247,28 @@ def _check_standing(request: CommandRequest, before: Aggregate | None) -> None:
         and before.version not in request.if_match
     ):
         raise VersionMismatch(before.version)
+
+
+def _lapses(things: Iterable[Aggregate], now: datetime) -> list[AggregateEvent]:
+    """Takes note of the holds that are past their expiry."""
+    events: list[AggregateEvent] = []
+    for thing in things:
+        if isinstance(thing, Booking) and thing.is_past_expiry(now):
+            thing.lapse(now=now)
+            events += cast("Sequence[AggregateEvent]", thing.collect_events())
+    return events
+
+
+def _expiries(things: Iterable[Aggregate], now: datetime) -> list[datetime]:
+    """Tells when those holds expire that are not past it."""
+    return [
+        thing.hold_expires_at
+        for thing in things
+        if isinstance(thing, Booking)
+        and thing.status == "held"
+        and thing.hold_expires_at is not None
+        and thing.hold_expires_at > now
+    ]
 
 
 def _resource_row(resource: Resource) -> ResourceRow:

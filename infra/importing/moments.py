@@ -23,8 +23,10 @@ def check_format(datetime_format: str) -> None:
         datetime_format: directives of `datetime.strptime`.
 
     Raises:
-        WrongFormat: it has a directive that does not exist, or one twice.
+        WrongFormat: it is empty, has a directive that does not exist, or one twice.
     """
+    if not datetime_format.strip():
+        raise WrongFormat("An empty format reads no times; leave it out to read ISO 8601.")
     try:
         datetime.strptime(_SAMPLE.strftime(datetime_format), datetime_format)  # noqa: DTZ007 - the value is of no interest
     except (ValueError, re.error) as error:  # strptime lets the error of its own pattern out

@@ -55,3 +55,9 @@ def test_a_cursor_with_one_character_changed_is_refused(data: st.DataObject) -> 
 def test_what_was_not_made_here_is_refused(text: str) -> None:
     with pytest.raises(ProblemError):
         CURSORS.open(PLACE, text, SCOPE)
+
+
+@pytest.mark.parametrize("more", ["=", "!!", "%", " "])
+def test_a_cursor_with_anything_added_is_refused(more: str) -> None:
+    with pytest.raises(ProblemError):
+        CURSORS.open(PLACE, CURSORS.seal(["stage", 12], SCOPE) + more, SCOPE)

@@ -1,6 +1,7 @@
 """Resources over HTTP, what occupies them, and when they are free."""
 
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
@@ -178,3 +179,14 @@ async def test_a_window_with_too_much_in_it_is_refused(
         )
     answer = await studio.get(f"/v1/availability?resource_id={stage}&{WINDOW}")
     assert pointers(assert_problem(answer, 422, "validation-failed")) == ["/query/to"]
+
+
+async def test_a_position_not_reached_is_told_before_what_is_absent(studio: Studio) -> None:
+    absent = uuid4()
+    for path in (
+        f"/v1/resources/{absent}",
+        f"/v1/bookings/{absent}",
+        f"/v1/bookings/{absent}/history",
+    ):
+        assert (await studio.get(path, min_event_position="1000000")).status_code == 422
+        assert (await studio.get(path, min_event_position="0")).status_code == 404

@@ -86,3 +86,17 @@ def test_text_that_cannot_be_kept_is_pointed_to(body: bytes, pointer: str) -> No
 
 def test_a_surrogate_pair_is_one_character() -> None:
     assert parse_json(rb'"\ud83c\udfac"') == "\N{CLAPPER BOARD}"
+
+
+@pytest.mark.parametrize("depth", [500, 700, 900, 20_000])
+def test_what_is_nested_too_deeply_is_malformed_escapes_or_not(depth: int) -> None:
+    body = b"[" * depth + b'"\\u0041"' + b"]" * depth
+    with pytest.raises(ProblemError) as refused:
+        parse_json(body)
+    assert refused.value.problem.kind.status == 400
+
+
+def test_an_object_of_very_many_names_is_refused_before_each_is_looked_at() -> None:
+    body = json.dumps({str(number): 1 for number in range(1001)}).encode()
+    with pytest.raises(ProblemError):
+        parse_json(body)

@@ -73,6 +73,7 @@ def test_facts_are_plain_json_under_the_names_of_the_fields() -> None:
                 "status": "same-request",
             }
         ],
+        "more": False,
     }
 
 

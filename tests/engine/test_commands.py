@@ -217,6 +217,19 @@ class TestTheClock:
         assert isinstance(found.aggregate, Booking)
         assert found.aggregate.status == "lapsed"
 
+    async def test_a_lapsed_hold_gives_way_to_a_group_that_changes_it_too(
+        self, studio: Studio
+    ) -> None:
+        stage = await studio.resource()
+        soon = datetime.now(UTC) + timedelta(seconds=0.1)
+        held = await studio.booked(book(stage, status="held", hold_expires_at=soon))
+        await asyncio.sleep(0.15)
+        amend = Amend(booking_id=BookingId(held.id), changes={"title": "Missed"})
+        group = [CommandRequest(amend), CommandRequest(book(stage))]
+        result = await studio.engine.execute_atomic(studio.caller, group)
+        assert not isinstance(result, Refused), result.error
+        assert studio.topics()[-3:] == ["booking.hold_lapsed", "booking.amended", "booking.booked"]
+
     async def test_a_lapsed_hold_cannot_be_confirmed(self, studio: Studio) -> None:
         stage = await studio.resource()
         soon = datetime.now(UTC) + timedelta(seconds=0.1)
@@ -388,3 +401,52 @@ async def test_the_trail_tells_what_happened(running: RunningEngine, studio: Stu
     assert history is not None
     assert history.has_more
     assert await running.trail.history(studio.tenant_id, BookingId(stage), 0, 10) is None
+
+
+async def test_commands_to_one_booking_at_once_are_all_done(studio: Studio) -> None:
+    stage = await studio.resource()
+    booking = BookingId((await studio.booked(book(stage))).id)
+    amends = [Amend(booking_id=booking, changes={"title": f"Take {take}"}) for take in range(32)]
+    results = await asyncio.gather(
+        *(studio.engine.execute(studio.caller, CommandRequest(amend)) for amend in amends)
+    )
+    assert all(isinstance(result, Accepted) for result in results)
+    assert studio.topics().count("booking.amended") == 32
+
+
+async def test_a_large_group_is_one_decision_like_any_other(studio: Studio) -> None:
+    stages = [await studio.resource(f"Stage {number}") for number in range(25)]
+    bookings = [
+        BookingId((await studio.booked(book(*stages, start=NINE + i * HOUR))).id) for i in range(40)
+    ]
+    later = [
+        CommandRequest(
+            Reschedule(
+                booking_id=booking,
+                start_time=NINE + (i + 1) * HOUR,
+                end_time=NINE + (i + 2) * HOUR,
+                resource_ids=None,
+            )
+        )
+        for i, booking in enumerate(bookings)
+    ]
+    result = await studio.engine.execute_atomic(studio.caller, later)
+    assert not isinstance(result, Refused), result.error
+    collide = [CommandRequest(book(*stages, start=NINE + 100 * HOUR)) for _ in range(40)]
+    refused = await studio.engine.execute_atomic(studio.caller, [*later[:1], *collide])
+    assert isinstance(refused, Refused)
+    assert refused.culprit == 2
+    assert isinstance(refused.error, SlotTaken)
+
+
+async def test_more_conflicts_than_can_be_named_are_said_to_be_more(studio: Studio) -> None:
+    stages = [await studio.resource(f"Stage {number}") for number in range(51)]
+    await studio.engine.execute_all(
+        studio.caller,
+        [CommandRequest(book(*stages, start=NINE + i * HOUR)) for i in range(20)],
+    )
+    result = await studio.engine.execute(studio.caller, CommandRequest(book(*stages, hours=20)))
+    assert isinstance(result, Refused)
+    assert isinstance(result.error, SlotTaken)
+    assert len(result.error.conflicts) == 1000
+    assert result.error.more
