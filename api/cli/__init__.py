@@ -9,7 +9,7 @@ import sys
 import psycopg
 import typer
 
-from api.cli import import_csv, migrating, serving, tenants
+from api.cli import import_csv, migrating, projecting, serving, tenants
 from api.cli.server import CannotListen
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
@@ -18,6 +18,7 @@ from infra.postgres.migrator import MigrationError
 from infra.postgres.preflight import DatabaseUnfit
 from infra.postgres.role_check import RoleUnsafe
 from infra.postgres.server_user import EmbeddedPostgresError
+from infra.rebuilding import RebuildingError
 from infra.settings import SettingsError
 
 CANNOT = 2
@@ -29,6 +30,7 @@ _EXPECTED = (
     DatabaseUnfit,
     EmbeddedPostgresError,
     MigrationError,
+    RebuildingError,
     RoleUnsafe,
     SettingsError,
     WrongFile,
@@ -49,6 +51,7 @@ app.command()(migrating.migrate)
 app.command("import")(import_csv.import_csv)
 app.add_typer(tenants.tenant, name="tenant")
 app.add_typer(tenants.apikey, name="apikey")
+app.add_typer(projecting.project, name="project")
 
 
 def main() -> None:

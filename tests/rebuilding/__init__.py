@@ -1,0 +1,1 @@
+"""Projections held against the log, and rebuilt from it."""
