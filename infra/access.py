@@ -18,9 +18,8 @@ import psycopg
 from psycopg.rows import class_row
 
 from domain.ids import TenantId
-from infra.errors import Overloaded
 from infra.identity import new_id
-from infra.postgres.pool import Pool
+from infra.postgres.pool import Pool, borrowed
 
 KeyRole = Literal["admin", "booker", "viewer", "auditor"]
 KEY_ROLES: tuple[KeyRole, ...] = get_args(KeyRole)
@@ -212,11 +211,8 @@ class ApiKeys:
         return principal
 
     async def _look_up(self, digest: str) -> Principal | None:
-        try:
-            async with self._pool.connection() as conn, conn.pipeline(), conn.transaction():
-                # Row-level security shows the one key whose hash is named, to whoever names it.
-                await conn.execute("SELECT set_config('app.api_key_hash', %s, true)", [digest])
-                cursor = conn.cursor(row_factory=class_row(Principal))
-                return await (await cursor.execute(_FIND, [digest])).fetchone()
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise Overloaded from error
+        async with borrowed(self._pool) as conn, conn.pipeline(), conn.transaction():
+            # Row-level security shows the one key whose hash is named, to whoever names it.
+            await conn.execute("SELECT set_config('app.api_key_hash', %s, true)", [digest])
+            cursor = conn.cursor(row_factory=class_row(Principal))
+            return await (await cursor.execute(_FIND, [digest])).fetchone()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from infra.kept_secrets import master_secret
 from infra.postgres.embedded import OWNER, RUNTIME, EmbeddedPostgres
+from infra.postgres.keeping_alive import kept_alive
 from infra.postgres.migrator import migrate
 from infra.postgres.preflight import check_migratable, check_migrated, check_runtime
 from infra.settings import Settings
@@ -46,7 +47,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
         yield Database(runtime_dsn=settings.database_url, owner_dsn=owner_dsn)
         return
     master_secret(settings)  # made before the database: without its key a database is half lost
-    with EmbeddedPostgres(settings.data_dir / "postgres") as server:
+    with EmbeddedPostgres(settings.data_dir / "postgres") as server, kept_alive(server):
         yield Database(runtime_dsn=server.dsn(RUNTIME), owner_dsn=server.dsn(OWNER))
 
 

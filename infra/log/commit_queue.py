@@ -24,6 +24,8 @@ from infra.log.append import AppendCommand, Outcome
 
 log = structlog.get_logger(__name__)
 
+_SWEEPS = 4  # within the time that a command may wait
+
 Clock = Callable[[], float]
 
 
@@ -34,6 +36,7 @@ class QueueLimits:
     Attributes:
         waiting_commands: over all tenants; one more is refused as overloaded.
         waiting_bytes: of encoded commands, over all tenants.
+        tenant_commands: of one tenant; the rest of the room is kept for others.
         wait_seconds: a command that was not begun by then is given up.
         batch_commands: in one flight; what alone exceeds a batch's limits travels alone.
         batch_claims: in one flight.
@@ -44,6 +47,7 @@ class QueueLimits:
 
     waiting_commands: int = 4096
     waiting_bytes: int = 32 * 1024 * 1024
+    tenant_commands: int = 3072
     wait_seconds: float = 5.0
     batch_commands: int = 64
     batch_claims: int = 256
@@ -125,6 +129,7 @@ class CommitQueue:
         self._flights: set[asyncio.Task[None]] = set()
         self._commands = 0
         self._bytes = 0
+        self._sweeper: asyncio.TimerHandle | None = None
         self._last_landing = clock()
         self._closed = False
 
@@ -141,21 +146,25 @@ class CommitQueue:
             nothing.
 
         Raises:
-            Overloaded: the queue is full or closed.
+            Overloaded: the queue is full, for all or for this tenant, or closed.
         """
         encoded = command.encode()
+        line = self._queues.get(tenant_id)
         if (
             self._closed
             or self._commands >= self._limits.waiting_commands
             or self._bytes + len(encoded) > self._limits.waiting_bytes
+            or (line is not None and len(line) >= self._limits.tenant_commands)
         ):
             self._observer.decided("overloaded")
             raise Overloaded
-        waiting = Waiting(
-            command, encoded, self._clock(), asyncio.get_running_loop().create_future()
-        )
-        line = self._queues.setdefault(tenant_id, deque())
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(command, encoded, self._clock(), loop.create_future())
+        if line is None:
+            line = self._queues[tenant_id] = deque()
         line.append(waiting)
+        if self._sweeper is None:
+            self._sweep_later()
         if len(line) == 1 and tenant_id not in self._flying:
             self._ready.append(tenant_id)
         self._count(1, len(encoded))
@@ -172,6 +181,8 @@ class CommitQueue:
         self._closed = True
         while self._flights:
             await asyncio.wait(tuple(self._flights))
+        if self._sweeper is not None:
+            self._sweeper.cancel()
 
     def _count(self, commands: int, size: int) -> None:
         if not self._commands and not self._flying:
@@ -244,6 +255,24 @@ class CommitQueue:
             self._count(-1, -len(late.encoded))
             self._observer.decided("overloaded")
             late.fail(Overloaded())
+
+    def _sweep_later(self) -> None:
+        pause = self._limits.wait_seconds / _SWEEPS
+        self._sweeper = asyncio.get_running_loop().call_later(pause, self._sweep)
+
+    def _sweep(self) -> None:
+        """Answers late commands even while no flight takes off: all of them may be stuck."""
+        self._sweeper = None
+        before = self._commands
+        for tenant_id, line in tuple(self._queues.items()):
+            self._give_up_late(line)
+            if not line and tenant_id not in self._flying:
+                self._ready.remove(tenant_id)
+                del self._queues[tenant_id]
+        if before > self._commands:
+            log.warning("commit_queue.given_up", commands=before - self._commands)
+        if self._commands:
+            self._sweep_later()
 
     def _land(self, batch: Batch, seconds: float) -> None:
         self._last_landing = self._clock()

@@ -2,10 +2,9 @@
 
 Refused as a whole, nothing applied (a `psycopg.Error` other than operational); not applied for now
 (`Overloaded`: no connection, a lock or statement timed out, a deadlock); and unknown
-(`OutcomeUnknown`: the connection broke while the answer was on its way).
+(`OutcomeUnknown`: the connection broke, or was hung up, while the answer was on its way).
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,23 +28,16 @@ _LOST_CONNECTION_CLASSES = (
 class PostgresDoor:
     """The log's one door, reached through a pool of connections."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        lapse: bytes,
-        flight_seconds: float = 10.0,
-    ) -> None:
+    def __init__(self, pool: Pool, lapse: bytes) -> None:
         """Keeps the pool; opens nothing.
 
         Args:
-            pool: connections in autocommit, as a role that row-level security binds.
+            pool: connections in autocommit, as a role that row-level security binds; it hangs up
+                those that do not answer.
             lapse: the encoded event, `{topic, state}`, for holds that give way.
-            flight_seconds: after so long an answer counts as lost; more than the statement time-
-                out.
         """
         self._pool = pool
         self._lapse = lapse
-        self._flight_seconds = flight_seconds
 
     async def append(self, batch: Batch) -> dict[TenantId, list[Outcome]]:
         """Sends the batch.
@@ -88,8 +80,7 @@ class PostgresDoor:
         encoded = {
             tenant_id: [waiting.encoded for waiting in line] for tenant_id, line in batch.items()
         }
-        async with asyncio.timeout(self._flight_seconds):
-            return await append_batch(connection, encoded, self._lapse)
+        return await append_batch(connection, encoded, self._lapse)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
@@ -98,7 +89,7 @@ class PostgresDoor:
                 yield connection
         except (PoolTimeout, PoolClosed, TooManyRequests) as error:
             raise Overloaded from error
-        except (TimeoutError, psycopg.InterfaceError) as error:
+        except psycopg.InterfaceError as error:
             raise OutcomeUnknown from error
         except psycopg.OperationalError as error:
             lost = error.sqlstate is None or error.sqlstate.startswith(_LOST_CONNECTION_CLASSES)

@@ -16,12 +16,14 @@ import fcntl
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psycopg
+import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -29,6 +31,8 @@ from infra.postgres.postmaster import clear_away, is_running, running_socket
 from infra.postgres.programs import Programs, wheel_programs
 from infra.postgres.server_socket import PORT, make_socket_directory
 from infra.postgres.server_user import EmbeddedPostgresError, ServerUser, server_user
+
+_log = structlog.get_logger(__name__)
 
 SUPERUSER = "postgres"
 OWNER = "booking_owner"
@@ -114,6 +118,31 @@ class EmbeddedPostgres:
         user = server_user(self._cluster)
         with self._starting(user):
             self._leave(self._programs(user))
+
+    def revive(self) -> bool:
+        """Start the server again where it has died under those who use it.
+
+        Its socket is where it was, so connection strings stay good.
+
+        Returns:
+            Whether it had died, and this call brought it back; another process may be first.
+
+        Raises:
+            EmbeddedPostgresError: it cannot be had; the message says why.
+        """
+        if is_running(self._cluster):
+            return False
+        user = server_user(self._cluster)
+        with self._starting(user):
+            # Whoever uses it holds a shared lock, so nobody has stopped it on purpose.
+            if self._users is None or is_running(self._cluster):
+                return False
+            _log.error("the embedded PostgreSQL has died; starting it again")
+            began = time.monotonic()
+            self._start_server(self._programs(user))
+            took = round(time.monotonic() - began, 2)
+            _log.warning("the embedded PostgreSQL runs again", seconds=took)
+            return True
 
     def __enter__(self) -> Self:
         """Start; see `start`."""

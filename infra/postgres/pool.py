@@ -12,13 +12,17 @@ from datetime import timedelta
 from uuid import UUID
 
 import psycopg
+import structlog
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from infra.errors import Overloaded
+from infra.postgres.lending_pool import LendingPool
 from infra.postgres.role_check import Role, check_role
+
+_log = structlog.get_logger(__name__)
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
@@ -29,6 +33,9 @@ _BECOME = """
            set_config('lock_timeout', %(lock)s, false),
            set_config('idle_in_transaction_session_timeout', %(idle)s, false)
 """
+
+OPEN_SECONDS = 10.0
+"""How long a pool's first connections may take; nobody is kept waiting for an answer then."""
 
 _IN_A_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _FOR_TENANT = "SELECT set_config('app.tenant_id', %s, true)"
@@ -43,12 +50,15 @@ class Waits:
         statement: for one statement.
         lock: for one lock.
         idle: for the program, while a transaction is open.
+        lent: for the program to give it back; whatever it waits for then, it is hung up. More than
+            `statement`, since it is for the case that the server does not end a statement itself.
     """
 
-    connection: timedelta = timedelta(seconds=10)
+    connection: timedelta = timedelta(seconds=3)
     statement: timedelta = timedelta(seconds=10)
     lock: timedelta = timedelta(seconds=5)
     idle: timedelta = timedelta(seconds=30)
+    lent: timedelta = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -103,23 +113,43 @@ async def open_pool(
         psycopg.OperationalError: the server cannot be reached.
     """
     session = _Session(role, waits or Waits(), prepared_statements)
-    seconds = session.waits.connection.total_seconds()
     dsn = _named(dsn, role, session.waits)
     # Once outside the pool, which would retry in the background and only report that time ran out.
     await asyncio.to_thread(check_role, dsn, role)
-    pool: Pool = AsyncConnectionPool(
+    pool = LendingPool(
         dsn,
-        kwargs={"autocommit": True},
+        name=role,
         configure=session.begin,
         min_size=min_size,
         max_size=max_size,
         max_waiting=max_waiting,
-        timeout=seconds,
-        name=role,
-        open=False,
+        wait=session.waits.connection,
+        lent=session.waits.lent,
     )
-    await pool.open(wait=True, timeout=seconds)
+    await pool.open(wait=True, timeout=OPEN_SECONDS)
     return pool
+
+
+@asynccontextmanager
+async def borrowed(pool: Pool) -> AsyncIterator[AsyncConnection[TupleRow]]:
+    """Have a connection for work that can be done again from its beginning.
+
+    Args:
+        pool: whose connection.
+
+    Yields:
+        It; the pool commits, or rolls back after an exception.
+
+    Raises:
+        Overloaded: none became free in time, or it was lost: doing it again may succeed.
+    """
+    try:
+        async with pool.connection() as conn:
+            yield conn
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        said, *_ = str(error).splitlines() or [type(error).__name__]
+        _log.warning("the database cannot be asked", pool=pool.name, reason=said)
+        raise Overloaded from error
 
 
 @asynccontextmanager
@@ -138,14 +168,11 @@ async def reading(pool: Pool, tenant_id: UUID) -> AsyncIterator[AsyncConnection[
     Raises:
         Overloaded: no connection became free in time, or it was lost: reading again may succeed.
     """
-    try:
-        async with pool.connection() as conn:
-            async with conn.pipeline():
-                await conn.execute(_IN_A_SNAPSHOT)
-                await set_tenant(conn, tenant_id)
-            yield conn  # the pool commits, or rolls back after an exception
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise Overloaded from error
+    async with borrowed(pool) as conn:
+        async with conn.pipeline():
+            await conn.execute(_IN_A_SNAPSHOT)
+            await set_tenant(conn, tenant_id)
+        yield conn
 
 
 @asynccontextmanager
@@ -162,12 +189,9 @@ async def writing(pool: Pool, tenant_id: UUID) -> AsyncIterator[AsyncConnection]
     Raises:
         Overloaded: no connection became free in time, or it was lost: perhaps before the commit.
     """
-    try:
-        async with pool.connection() as conn, conn.transaction():
-            await set_tenant(conn, tenant_id)
-            yield conn
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise Overloaded from error
+    async with borrowed(pool) as conn, conn.transaction():
+        await set_tenant(conn, tenant_id)
+        yield conn
 
 
 async def set_tenant(conn: AsyncConnection[TupleRow], tenant_id: UUID) -> None:

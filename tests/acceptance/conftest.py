@@ -7,19 +7,26 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from infra.postgres.embedded import EmbeddedPostgres
+
 ROOT = Path(__file__).parents[2]
 DEMO_KEY = "a-key-of-the-demo-tenant"
 ADDRESS = re.compile(r"listens at (http://\S+:\d+)")
 STARTING_SECONDS = 60
+PATIENCE_SECONDS = 30
+FINE_DAY = datetime(2027, 3, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -52,13 +59,18 @@ class Serving:
             base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=30
         )
 
+    @property
+    def tail(self) -> str:
+        """What it printed last, for whoever has to find out why a test failed."""
+        return "".join(self.printed)[-4000:]
+
     def stop(self) -> int:
         """Ctrl-C, and wait."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=30)
 
 
-def environment(data_dir: Path) -> dict[str, str]:
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -69,14 +81,16 @@ def environment(data_dir: Path) -> dict[str, str]:
         "BOOKING_DEMO_API_KEY": DEMO_KEY,
         "PYTHONUNBUFFERED": "1",
         "LOG_FORMAT": "json",
+        **more,
     }
 
 
-def start(data_dir: Path, *arguments: str) -> Serving:
+def start(data_dir: Path, *arguments: str, **settings: str) -> Serving:
+    """Start `booking serve`; the settings are those of its environment."""
     process = subprocess.Popen(  # noqa: S603 - our own program, arguments of our own
         [sys.executable, "-m", "api.cli", "serve", "--port", "0", *arguments],
         cwd=ROOT,
-        env=environment(data_dir),
+        env=environment(data_dir, **settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -92,6 +106,7 @@ def start(data_dir: Path, *arguments: str) -> Serving:
             found = ADDRESS.search(line)
             if found:
                 serving.address = found[1]
+            if line.startswith("Stop it with"):  # the last of what it says about itself
                 listening.set()
         listening.set()
         process.stdout.close()
@@ -100,6 +115,64 @@ def start(data_dir: Path, *arguments: str) -> Serving:
     assert listening.wait(STARTING_SECONDS)
     assert serving.address, "".join(serving.printed)
     return serving
+
+
+@dataclass
+class House:
+    """A data directory, and whoever serves from it."""
+
+    data_dir: Path
+    serving: Serving | None = None
+
+    def open(self, *arguments: str, **settings: str) -> Serving:
+        self.serving = start(self.data_dir, *arguments, **settings)
+        return self.serving
+
+    @property
+    def cluster(self) -> Path:
+        return (self.data_dir / "postgres" / "cluster").resolve()
+
+    def kill_server(self) -> None:
+        assert self.serving is not None
+        self.serving.process.kill()
+        self.serving.process.wait()
+
+    def kill_database(self) -> None:
+        """Kills the postmaster and all of its processes: those that work in its directory."""
+        postmaster = int((self.cluster / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)  # first, since it would start others
+        for pid in self.database_processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def database_processes(self) -> list[int]:
+        """All that work in the database's directory, as every process of PostgreSQL does."""
+        found = []
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):  # it has ended, or is not for us to look into
+                if process.name.isdigit() and (process / "cwd").readlink() == self.cluster:
+                    found.append(int(process.name))
+        return found
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with tempfile.TemporaryDirectory(prefix="booking-house-") as directory:
+        house = House(Path(directory) / "data")
+        yield house
+        if house.serving is not None and house.serving.process.poll() is None:
+            house.kill_server()
+        with EmbeddedPostgres(house.data_dir / "postgres"):
+            pass  # whoever leaves last stops it
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -122,12 +195,15 @@ def register(api: httpx.Client, name: str = "Stage") -> str:
     return str(answer.json()["id"])
 
 
-def booking(*resources: str, hour: int = 9, hours: int = 1, **more: object) -> dict[str, Any]:
-    """The body of a booking on one fine day."""
+def booking(
+    *resources: str, hour: int = 9, hours: int = 1, day: int = 0, **more: object
+) -> dict[str, Any]:
+    """The body of a booking on one fine day, or so many days after it."""
+    start = FINE_DAY + timedelta(days=day, hours=hour)
     return {
         "resource_ids": list(resources),
-        "start_time": f"2027-03-01T{hour:02}:00:00Z",
-        "end_time": f"2027-03-01T{hour + hours:02}:00:00Z",
+        "start_time": start.isoformat(),
+        "end_time": (start + timedelta(hours=hours)).isoformat(),
         "title": "Pilot",
         "status": "confirmed",
     } | more

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from pathlib import Path
 
 import httpx
@@ -34,6 +35,18 @@ def test_started_again_it_has_lost_nothing() -> None:
         assert second.stop() == 0
 
 
+def logged(serving: Serving, request_id: str) -> dict[str, object]:
+    """The log's one line on a request; it comes through a pipe, some time after the answer."""
+    deadline = time.monotonic() + 10
+    found: list[dict[str, object]] = []
+    while not found and time.monotonic() < deadline:
+        lines = [json.loads(line) for line in serving.printed if line.startswith("{")]
+        found = [line for line in lines if line.get("request_id") == request_id]
+        time.sleep(0.01)
+    (line,) = found
+    return line
+
+
 def test_logs_are_json_with_the_request_id_and_nothing_personal(
     serving: Serving, api: httpx.Client
 ) -> None:
@@ -46,8 +59,7 @@ def test_logs_are_json_with_the_request_id_and_nothing_personal(
         ),
         headers={"X-Request-Id": "find-me"},
     )
-    lines = [json.loads(line) for line in serving.printed if line.startswith("{")]
-    (line,) = [line for line in lines if line.get("request_id") == "find-me"]
+    line = logged(serving, "find-me")
     assert line["route"] == "/v1/bookings"
     assert line["status"] == 201
     everything = "".join(serving.printed[serving.printed.index("\n") :])
