@@ -8,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from api.cli.bounded_http import BoundedHttp
 from infra.settings import Settings
 
 APP_FACTORY = "api.bootstrap:create_app"
@@ -81,7 +82,7 @@ def serve_http(
         factory=True,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         log_config=None,  # the app sets up the log, the same in every worker
         log_level=settings.log_level.lower(),

@@ -188,6 +188,23 @@ PAYLOAD_TOO_LARGE = ProblemKind(
     remedy="Send less at once: shorter attributes, fewer commands.",
     detail="The body may have 65536 bytes.",
 )
+HEAD_TOO_LARGE = ProblemKind(
+    name="request-head-too-large",
+    status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    title="Address and headers are too large",
+    meaning="The request line and the headers may have 32 KB together, and 100 headers.",
+    remedy="Send fewer or shorter headers; put what is long into the body.",
+    detail="The request line and the headers may have 32768 bytes together.",
+)
+REQUEST_TIMEOUT = ProblemKind(
+    name="request-timeout",
+    status=HTTPStatus.REQUEST_TIMEOUT,
+    title="The request did not arrive in time",
+    meaning="A connection was opened or a request begun, and its headers were not complete within "
+    "15 seconds.",
+    remedy="Send the request again, in one go. Nothing was done.",
+    detail="The headers were not complete within 15 seconds.",
+)
 UNSUPPORTED_MEDIA_TYPE = ProblemKind(
     name="unsupported-media-type",
     status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -1,0 +1,120 @@
+"""HTTP/1.1 with bounds that uvicorn does not set: on a request's head, and on waiting for one.
+
+What breaks them, or is no HTTP at all, never reaches the app; so it is answered here, and as a
+problem (RFC 9457) like every other error.
+"""
+
+import asyncio
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.problems.catalogue import HEAD_TOO_LARGE, MALFORMED_REQUEST, REQUEST_TIMEOUT
+from api.problems.problem import Problem
+from infra.identity import new_id
+
+MAX_HEAD_BYTES = 32_768
+MAX_HEADERS = 100
+HEAD_SECONDS = 15.0
+BODY_SECONDS = 60.0
+
+_log = structlog.get_logger(__name__)
+
+_NO_HTTP = Problem(kind=MALFORMED_REQUEST, detail="The request is not HTTP/1.1 (RFC 9112).")
+_TOO_LARGE = Problem(
+    kind=HEAD_TOO_LARGE,
+    detail=f"The request line and the headers may have {MAX_HEAD_BYTES} bytes together, and "
+    f"{MAX_HEADERS} headers.",
+)
+_TOO_SLOW = Problem(
+    kind=REQUEST_TIMEOUT, detail=f"The headers were not complete within {HEAD_SECONDS:g} seconds."
+)
+
+
+class HeadTooLarge(Exception):
+    """Ends the parsing of a request whose head has more than it may have."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begins to wait for a request."""
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._in_head = True
+        self._refusal = _NO_HTTP
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up_on_head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Waits no more."""
+        self._patience.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on; a head that goes on and on is not collected to its end."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head = True
+        self._wait(HEAD_SECONDS)
+
+    def on_headers_complete(self) -> None:
+        """Hands the request on, if its head is within bounds."""
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            self._refusal = _TOO_LARGE
+            raise HeadTooLarge
+        self._in_head = False
+        self._head_bytes = 0
+        self._wait(BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is here."""
+        self._patience.cancel()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what the parser could not read, or was told not to; `msg` is uvicorn's word."""
+        del msg
+        self._refuse(self._refusal)
+
+    def _wait(self, seconds: float) -> None:
+        self._patience.cancel()
+        give_up = self._give_up_on_head if self._in_head else self._give_up_on_body
+        self._patience = self.loop.call_later(seconds, give_up)
+
+    def _give_up_on_head(self) -> None:
+        if self._head_bytes:
+            self._refuse(_TOO_SLOW)
+        else:  # nothing was asked, so there is nothing to answer
+            self.transport.close()
+
+    def _give_up_on_body(self) -> None:
+        # The app waits for the rest; it is told that the client has left.
+        _log.info("http.body_too_slow", seconds=BODY_SECONDS)
+        self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        request_id = str(new_id())
+        _log.info("http.refused", problem=problem.kind.name, request_id=request_id)
+        response = problem.response(instance="about:blank", request_id=request_id)
+        headers = [*response.raw_headers, (b"x-request-id", request_id.encode())]
+        lines = [b"%s: %s\r\n" % (name, value) for name, value in headers]
+        self.transport.write(
+            b"".join(
+                [
+                    STATUS_LINE[int(problem.kind.status)],
+                    *lines,
+                    b"connection: close\r\n\r\n",
+                    bytes(response.body),
+                ]
+            )
+        )
+        self.transport.close()
