@@ -16,6 +16,14 @@ MIN_EVENT_POSITION = "Min-Event-Position"
 MAX_KEY_LENGTH = 255
 MAX_POSITION = 2**63 - 1
 
+IF_MATCH_PATTERN = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
+"""What `parse_if_match` is to be sent, as OpenAPI tells it (ECMA-262)."""
+IDEMPOTENCY_KEY_PATTERN = (
+    r"^([!#-~]([ -~]{0,253}[!-~])?"
+    r'|"([ !#-\[\]-~]|\\["\\]){1,255}")$'
+)
+"""What `parse_idempotency_key` is to be sent, as OpenAPI tells it (ECMA-262)."""
+
 _ENTITY_TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
 _BETWEEN_TAGS = re.compile(r"[ \t]*(?:,[ \t]*)+")
 _VERSION = re.compile(r"[1-9][0-9]{0,9}")

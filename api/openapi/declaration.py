@@ -5,7 +5,7 @@ From the one declaration come FastAPI's arguments, the OpenAPI document, and the
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
 from itertools import groupby
@@ -15,6 +15,7 @@ from pydantic import BaseModel, JsonValue
 from starlette.responses import Response
 
 from api.openapi import headers
+from api.openapi.links import Links
 from api.problems import catalogue
 from api.problems.catalogue import ProblemKind
 from api.problems.pages import example
@@ -54,6 +55,7 @@ class Answer:
         status: of the answer.
         media_type: of the body.
         headers: names of those that it has, beside X-Request-Id.
+        links: what can be asked next about it.
     """
 
     description: str
@@ -62,6 +64,7 @@ class Answer:
     status: HTTPStatus = HTTPStatus.OK
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()
+    links: Links = field(default_factory=dict)
 
 
 def operation(
@@ -102,6 +105,8 @@ def operation(
     }
     if answer.model is not None:
         good["model"] = answer.model
+    if answer.links:
+        good["links"] = dict(answer.links)
     parameters = [*takes, headers.TAKES_REQUEST_ID, headers.TAKES_TRACEPARENT]
     extra: OpenApi = {"parameters": parameters}
     if max_body_bytes != MAX_BODY_BYTES:

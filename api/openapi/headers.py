@@ -9,7 +9,14 @@ from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from api.headers import IDEMPOTENCY_KEY, IF_MATCH, MAX_KEY_LENGTH, MAX_POSITION, MIN_EVENT_POSITION
+from api.headers import (
+    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_KEY_PATTERN,
+    IF_MATCH,
+    IF_MATCH_PATTERN,
+    MAX_POSITION,
+    MIN_EVENT_POSITION,
+)
 from api.schemas import examples
 
 
@@ -32,14 +39,14 @@ TAKES_IF_MATCH = _taken(
     IF_MATCH,
     "Only if it is still at one of these versions (RFC 9110, section 13.1.1): entity tags with "
     "commas between them, or `*`. Otherwise 412.",
-    {"type": "string"},
+    {"type": "string", "pattern": IF_MATCH_PATTERN},
     '"1"',
 )
 TAKES_IDEMPOTENCY_KEY = _taken(
     IDEMPOTENCY_KEY,
     "Your own name for this request, bare or in double quotes, kept for at least 24 hours: the "
     "same request under the same key gets its first answer again.",
-    {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+    {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
     "booking-4711",
 )
 TAKES_MIN_EVENT_POSITION = _taken(
@@ -52,13 +59,14 @@ TAKES_MIN_EVENT_POSITION = _taken(
 TAKES_REQUEST_ID = _taken(
     "X-Request-Id",
     "Your own id for this request, at most 128 printable characters; answered, logged, and stored "
-    "with the events. Without one, one is made.",
-    {"type": "string", "maxLength": 128},
+    "with the events. Without one, or with one of another form, one is made.",
+    {"type": "string"},
     examples.REQUEST_ID,
 )
 TAKES_TRACEPARENT = _taken(
     "traceparent",
-    "W3C trace context; answered, logged, and stored with the events.",
+    "W3C trace context; answered, logged, and stored with the events. One of another form is "
+    "passed over.",
     {"type": "string"},
     examples.TRACEPARENT,
 )

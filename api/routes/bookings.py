@@ -9,13 +9,13 @@ from starlette.responses import Response
 from api.call import tenant_of
 from api.cursor import CursorScope
 from api.headers import read_min_event_position
-from api.openapi import headers, kinds
+from api.openapi import headers, kinds, links
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, BookingPath, Cursor, Limit
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
-from api.reading import check_reached, found_page, found_thing
+from api.reading import check_reached, check_reached_by_absent, found_page, found_thing
 from api.rendering import history_entry_body
 from api.roles import Permission
 from api.schemas import examples
@@ -49,6 +49,7 @@ router = APIRouter(route_class=StrictRoute)
             model=BookingBody,
             example=examples.BOOKING,
             headers=kinds.ANSWERS_NEW,
+            links=links.OF_BOOKING,
         ),
         problems=[
             *kinds.FORM_PROBLEMS,
@@ -77,16 +78,15 @@ async def book(request: StrictRequest, form: BookForm) -> Response:
             model=BookingBody,
             example=examples.BOOKING,
             headers=kinds.ANSWERS_ONE,
+            links=links.OF_BOOKING,
         ),
         problems=kinds.READ_ONE_PROBLEMS,
     ),
 )
 async def read_booking(request: Request, booking_id: BookingPath) -> Response:
     """Reads a booking."""
-    at_least = read_min_event_position(request.scope["headers"])
-    tenant_id = tenant_of(request)
-    booking = await services_of(request).engine.booking(tenant_id, booking_id)
-    return found_thing(booking, "booking", booking_id, at_least)
+    booking = await services_of(request).engine.booking(tenant_of(request), booking_id)
+    return await found_thing(request, booking, "booking", booking_id)
 
 
 @router.patch(
@@ -104,6 +104,7 @@ async def read_booking(request: Request, booking_id: BookingPath) -> Response:
             model=BookingBody,
             example=examples.BOOKING,
             headers=kinds.ANSWERS_CHANGE,
+            links=links.OF_BOOKING,
         ),
         problems=kinds.CHANGE_PROBLEMS,
     ),
@@ -144,6 +145,7 @@ async def read_history(
     after = services.cursors.open(_VERSION, cursor, bound) if cursor else 0
     page = await services.trail.history(tenant_id, booking_id, after, limit)
     if page is None:
+        await check_reached_by_absent(services, tenant_id, at_least)
         raise ProblemError(not_found("booking", booking_id))
     check_reached(at_least, page.as_of)
     last = page.events[-1].version if page.events and page.has_more else None

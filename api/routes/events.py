@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.call import tenant_of
 from api.headers import MAX_POSITION, read_min_event_position
-from api.openapi import kinds
+from api.openapi import kinds, links
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Limit
 from api.reading import check_reached, found, next_link
@@ -37,6 +37,7 @@ router = APIRouter(route_class=StrictRoute)
             model=EventsBody,
             example=examples.EVENTS,
             headers=kinds.ANSWERS_PAGE,
+            links=links.OF_EVENTS,
         ),
         problems=kinds.READ_PROBLEMS,
     ),

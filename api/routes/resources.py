@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from api.call import tenant_of
 from api.cursor import CursorScope
-from api.headers import read_min_event_position
-from api.openapi import headers, kinds
+from api.openapi import headers, kinds, links
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit, ResourcePath
 from api.problems import catalogue
@@ -49,6 +48,7 @@ router = APIRouter(route_class=StrictRoute)
             model=ResourceBody,
             example=examples.RESOURCE,
             headers=kinds.ANSWERS_NEW,
+            links=links.OF_RESOURCE,
         ),
         problems=kinds.FORM_PROBLEMS,
     ),
@@ -120,16 +120,15 @@ async def list_all(
             model=ResourceBody,
             example=examples.RESOURCE,
             headers=kinds.ANSWERS_ONE,
+            links=links.OF_RESOURCE,
         ),
         problems=kinds.READ_ONE_PROBLEMS,
     ),
 )
 async def read_resource(request: Request, resource_id: ResourcePath) -> Response:
     """Reads a resource."""
-    at_least = read_min_event_position(request.scope["headers"])
-    tenant_id = tenant_of(request)
-    resource = await services_of(request).engine.resource(tenant_id, resource_id)
-    return found_thing(resource, "resource", resource_id, at_least)
+    resource = await services_of(request).engine.resource(tenant_of(request), resource_id)
+    return await found_thing(request, resource, "resource", resource_id)
 
 
 @router.patch(
@@ -146,6 +145,7 @@ async def read_resource(request: Request, resource_id: ResourcePath) -> Response
             model=ResourceBody,
             example=examples.RESOURCE,
             headers=kinds.ANSWERS_CHANGE,
+            links=links.OF_RESOURCE,
         ),
         problems=kinds.CHANGE_PROBLEMS,
     ),
@@ -169,6 +169,7 @@ async def change(request: StrictRequest, resource_id: ResourcePath, form: Change
             model=ResourceBody,
             example={**examples.RESOURCE, "retired": True, "version": 2, "position": 5},
             headers=kinds.ANSWERS_CHANGE,
+            links=links.OF_RETIRED_RESOURCE,
         ),
         problems=[*kinds.CHANGE_PROBLEMS, catalogue.RESOURCE_RETIRED],
     ),

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 from starlette.responses import Response
 
-from api.openapi import kinds
+from api.openapi import kinds, links
 from api.openapi.declaration import Answer, Declaration, operation
+from api.openapi.links import Links
 from api.openapi.parameters import BookingPath
 from api.problems import catalogue
 from api.problems.catalogue import ProblemKind
@@ -24,7 +25,13 @@ WhyForm = Annotated[ReasonForm | None, Body(description="Why; may be left out.")
 
 
 def _transition(
-    operation_id: str, *, summary: str, description: str, status: str, more: tuple[ProblemKind, ...]
+    operation_id: str,
+    *,
+    summary: str,
+    description: str,
+    status: str,
+    then: Links,
+    more: tuple[ProblemKind, ...],
 ) -> Declaration:
     return operation(
         operation_id,
@@ -38,6 +45,7 @@ def _transition(
             model=BookingBody,
             example={**examples.BOOKING, "status": status, "version": 2, "position": 4},
             headers=kinds.ANSWERS_CHANGE,
+            links=then,
         ),
         problems=[*kinds.CHANGE_PROBLEMS, catalogue.INVALID_TRANSITION, *more],
     )
@@ -50,6 +58,7 @@ def _transition(
         summary="Confirm a hold",
         description="Makes a hold definite; it does not lapse any more.",
         status="confirmed",
+        then=links.OF_CONFIRMED_BOOKING,
         more=(catalogue.HOLD_LAPSED,),
     ),
 )
@@ -67,6 +76,7 @@ async def confirm(
         summary="Release a hold",
         description="Gives up a hold; its resources are free again.",
         status="released",
+        then=links.OF_ENDED_BOOKING,
         more=(catalogue.HOLD_LAPSED,),
     ),
 )
@@ -84,6 +94,7 @@ async def release(
         summary="Cancel a confirmed booking",
         description="Gives up a confirmed booking; its resources are free again.",
         status="cancelled",
+        then=links.OF_ENDED_BOOKING,
         more=(),
     ),
 )
@@ -100,6 +111,7 @@ async def cancel(request: StrictRequest, booking_id: BookingPath, form: WhyForm 
         description="Moves the booking in one step: where the new claim is refused, it keeps "
         "the old one. It may overlap its own old period.",
         status="held",
+        then=links.OF_BOOKING,
         more=(
             catalogue.HOLD_LAPSED,
             catalogue.UNKNOWN_RESOURCE,

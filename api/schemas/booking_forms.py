@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from api.schemas import examples
@@ -17,6 +24,20 @@ from domain.period import MAX_DURATION, Period
 from domain.status import ClaimStatus
 
 NOTHING_TO_CHANGE = PydanticCustomError("nothing", "Expected at least one field to change")
+
+# As a schema tells it that at least one of these has to be there (and, to move, not null).
+SOMETHING_TO_AMEND: dict[str, JsonValue] = {
+    "anyOf": [
+        {"required": [name]} for name in ("title", "notes", "customer", "reference", "attributes")
+    ]
+}
+SOMEWHERE_TO_MOVE: dict[str, JsonValue] = {
+    "anyOf": [
+        {"required": ["start_time"], "properties": {"start_time": {"type": "string"}}},
+        {"required": ["end_time"], "properties": {"end_time": {"type": "string"}}},
+        {"required": ["resource_ids"], "properties": {"resource_ids": {"type": "array"}}},
+    ]
+}
 
 
 def check_period(start_time: datetime | None, end_time: datetime) -> None:
@@ -121,7 +142,10 @@ class AmendForm(Form):
     """What of a booking claims nothing. What is absent stays; null clears."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"notes": "Dock from 7:00.", "reference": "PO-4712"}]}
+        json_schema_extra={
+            "examples": [{"notes": "Dock from 7:00.", "reference": "PO-4712"}],
+            **SOMETHING_TO_AMEND,
+        }
     )
 
     # The defaults only mark the fields as optional: what was not sent is never read. A factory,
@@ -193,7 +217,8 @@ class RescheduleForm(Form):
                     "start_time": "2026-03-03T09:00:00+01:00",
                     "end_time": "2026-03-03T19:00:00+01:00",
                 }
-            ]
+            ],
+            **SOMEWHERE_TO_MOVE,
         }
     )
 

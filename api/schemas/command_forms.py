@@ -2,12 +2,32 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from api.headers import MAX_KEY_LENGTH, parse_if_match
+from api.headers import (
+    IF_MATCH_PATTERN,
+    MAX_KEY_LENGTH,
+    parse_idempotency_key,
+    parse_if_match,
+)
 from api.schemas import examples
-from api.schemas.booking_forms import AmendForm, BookForm, ReasonForm, RescheduleForm
+from api.schemas.booking_forms import (
+    SOMETHING_TO_AMEND,
+    SOMEWHERE_TO_MOVE,
+    AmendForm,
+    BookForm,
+    ReasonForm,
+    RescheduleForm,
+)
 from api.schemas.form import Form
 from domain.commands import Amend, Book, Cancel, Confirm, Release, Reschedule
 from domain.ids import BookingId
@@ -20,6 +40,8 @@ MAX_VERSION = 2**31 - 1
 
 def _versions(value: object) -> frozenset[int] | None:
     """Reads a condition: a version, or what the header If-Match may have."""
+    if isinstance(value, float) and value.is_integer():  # a whole number, to JSON Schema
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_VERSION:
         return frozenset({value})
     if isinstance(value, str):
@@ -34,14 +56,27 @@ def _versions(value: object) -> frozenset[int] | None:
 
 Condition = Annotated[
     frozenset[int] | None,
-    BeforeValidator(_versions, json_schema_input_type=int | str | None),
+    BeforeValidator(
+        _versions,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=MAX_VERSION)]
+        | Annotated[str, Field(json_schema_extra={"pattern": IF_MATCH_PATTERN})]
+        | None,
+    ),
 ]
+
+
+def _key(value: str) -> str:
+    """Reads a quoted key as the header does, so that it is the same key in either place."""
+    try:
+        return parse_idempotency_key(value) if value.startswith('"') else value
+    except ValueError as error:
+        raise PydanticCustomError("idempotency_key", "{reason}", {"reason": str(error)}) from None
 
 
 class _Keyed(Form):
     """What every command may have."""
 
-    idempotency_key: str | None = Field(
+    idempotency_key: Annotated[str, AfterValidator(_key)] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_KEY_LENGTH,
@@ -83,7 +118,8 @@ class AmendCommand(_OnBooking, AmendForm):
         json_schema_extra={
             "examples": [
                 {"type": "amend", "booking_id": examples.BOOKING_ID, "notes": "Dock from 7:00."}
-            ]
+            ],
+            **SOMETHING_TO_AMEND,
         }
     )
 
@@ -127,7 +163,8 @@ class RescheduleCommand(_OnBooking, RescheduleForm):
                     "booking_id": examples.BOOKING_ID,
                     "resource_ids": [examples.CAMERA_ID],
                 }
-            ]
+            ],
+            **SOMEWHERE_TO_MOVE,
         }
     )
 

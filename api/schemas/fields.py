@@ -5,6 +5,7 @@ from typing import Annotated
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, JsonValue, PlainValidator, WithJsonSchema
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError, to_json
 
 from domain.ids import ResourceId
@@ -14,7 +15,7 @@ MAX_ATTRIBUTES_BYTES = 8192
 MAX_ATTRIBUTES_DEPTH = 8
 MAX_INTEGER = 2**63 - 1
 
-_ZONES = available_timezones()
+_ZONES = available_timezones() - {"localtime", "Factory"}  # these name no zone
 
 
 def _not_blank(text: str) -> str:
@@ -82,16 +83,33 @@ def _check_json(value: object, depth: int) -> None:
         raise PydanticCustomError("number", "Expected a whole number of at most 64 bits")
 
 
-Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE), AfterValidator(_not_blank)]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_not_blank)]
-Kind = Annotated[str, Field(min_length=1, max_length=MAX_KIND), AfterValidator(_not_blank)]
+# `_not_blank`, as a schema tells it: five control characters are white space to Python alone.
+_HAS_INK: JsonDict = {"pattern": r"[^\s\x1c-\x1f\x85]"}
+
+Title = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_TITLE, json_schema_extra=_HAS_INK),
+    AfterValidator(_not_blank),
+]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_NAME, json_schema_extra=_HAS_INK),
+    AfterValidator(_not_blank),
+]
+Kind = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_KIND, json_schema_extra=_HAS_INK),
+    AfterValidator(_not_blank),
+]
 Notes = Annotated[str, Field(max_length=4000)]
 Reference = Annotated[str, Field(min_length=1, max_length=MAX_REFERENCE)]
 Reason = Annotated[str, Field(max_length=500)]
 CustomerName = Annotated[str, Field(min_length=1, max_length=200)]
 Email = Annotated[str, Field(min_length=1, max_length=320)]
 Phone = Annotated[str, Field(min_length=1, max_length=50)]
-TimeZoneName = Annotated[str, Field(max_length=100), AfterValidator(_zone)]
+TimeZoneName = Annotated[
+    str, Field(max_length=100, json_schema_extra={"format": "timezone"}), AfterValidator(_zone)
+]
 ResourceIds = Annotated[
     list[ResourceId],
     Field(min_length=1, max_length=MAX_RESOURCES, json_schema_extra={"uniqueItems": True}),

@@ -48,7 +48,9 @@ class RegisterForm(Form):
 class ChangeForm(Form):
     """What changes of a resource: at least one of these. What is absent stays."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Stage A (new floor)"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Stage A (new floor)"}], "minProperties": 1}
+    )
 
     # A factory marks a field as optional without showing a default: what was not sent is never
     # read, and none of these can be null.

@@ -164,6 +164,23 @@ def test_the_problems_are_declared(path: str, operation: Node) -> None:
             assert CATALOGUE[name].status == int(status)
 
 
+@pytest.mark.parametrize(("path", "operation"), OPERATIONS)
+def test_links_lead_to_operations_that_take_what_they_give(path: str, operation: Node) -> None:
+    _ = path
+    targets = {
+        target["operationId"]: target
+        for methods in DOCUMENT["paths"].values()
+        for target in methods.values()
+    }
+    for response in operation["responses"].values():
+        for link in response.get("links", {}).values():
+            target = targets[link["operationId"]]
+            taken = {parameter["name"] for parameter in target["parameters"]}
+            assert set(link["parameters"]) <= taken
+            assert ("requestBody" in link) <= ("requestBody" in target)
+            assert link["description"]
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_schema_has_description_and_examples(name: str) -> None:
     schema = SCHEMAS[name]
