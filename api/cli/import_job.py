@@ -9,12 +9,14 @@ from itertools import takewhile
 from pathlib import Path
 
 import psycopg
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
 from api.bootstrap import running_services
 from api.cli.import_summary import ImportResult
 from api.cli.signals import finishing, stopped_by_signals
+from api.garbage import spare_the_long_lived
 from domain.ids import ResourceId, TenantId
 from infra.access import tenant_named
 from infra.database import open_database, usable
@@ -83,7 +85,11 @@ def run_import(job: ImportJob, settings: Settings, result: ImportResult) -> None
         tell = stack.enter_context(_telling(job.report, result))
         rows = stack.enter_context(_progress(table, job.file, planner.rows(tenant_id)))
         master_key = MasterKey(master_secret(settings))
-        asyncio.run(_import(database.runtime_dsn, master_key, tenant_id, job, result, rows, tell))
+        spare_the_long_lived()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the server's
+            runner.run(
+                _import(database.runtime_dsn, master_key, tenant_id, job, result, rows, tell)
+            )
 
 
 async def _import(

@@ -1,6 +1,8 @@
-"""The command line of the benchmarks: `scripts/bench write`."""
+"""The command line of the benchmarks: `scripts/bench write`, `import` and `reads`."""
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,8 +10,11 @@ import typer
 from api.cli.signals import stopped_by_signals
 from infra.telemetry.logging import configure_logging
 from scripts.benchmarks.failure import BenchFailed
+from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
+from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
 from scripts.benchmarks.report import report
-from scripts.benchmarks.write import RESOURCES, Plan, measure
+from scripts.benchmarks.subjects import RESOURCES, Plan
+from scripts.benchmarks.write import measure
 
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -35,15 +40,46 @@ def write(
     tenants: Annotated[int, typer.Option(help="Among how many.", min=1, max=RESOURCES)] = 1,
     pool: Annotated[int, typer.Option(help="Database connections of c.", min=1, max=80)] = 10,
 ) -> None:
-    """Compare bookings through this API with plain CRUD, and with validating alone."""
+    """Compare bookings through this API and its engine with what else one could do."""
     plan = Plan(
         seconds=seconds, rounds=rounds, connections=connections, tenants=tenants, crud_pool=pool
     )
+    _run(lambda: report(plan, measure(plan, _progress)))
+
+
+@app.command("import")
+def import_permits(
+    file: Annotated[
+        Path, typer.Argument(help="New York's film permits of 2023, as CSV.")
+    ] = FILM_PERMITS,
+    rounds: Annotated[int, typer.Option(help="How often it is imported.", min=1)] = 3,
+) -> None:
+    """Import a city's film permits, once the database server is up."""
+    if not file.is_file():
+        raise typer.BadParameter(f"{file} is not there.")
+    _run(lambda: report_import(measure_import(file, rounds, _progress)))
+
+
+@app.command()
+def reads(
+    days: Annotated[
+        int, typer.Option(help="Of the large calendar: 3,000 reservations each.", min=31)
+    ] = LARGE_DAYS,
+) -> None:
+    """Measure what grows: availability in a full calendar, the append's cost, and memory."""
+    _run(lambda: report_grown(measure_grown(_progress, days)))
+
+
+def _progress(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _run(measured: Callable[[], str]) -> None:
     configure_logging("WARNING", "console")
     finished = False
     with stopped_by_signals():
         try:
-            typer.echo(report(plan, measure(plan, lambda line: typer.echo(line, err=True))))
+            typer.echo(measured())
         except BenchFailed as failure:
             typer.echo(f"bench: {failure}", err=True)
             raise typer.Exit(FAILED) from failure

@@ -1,4 +1,4 @@
-"""The two databases of the write benchmark: who may book in them, and what was booked."""
+"""The databases of the write benchmark: who may book in them, and what was booked."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,13 +7,14 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from domain.ids import TenantId
 from infra.access import create_api_key, create_tenant
 from infra.postgres.embedded import DATABASE, OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.requests import Place
 
-PLAIN = "plain_crud"
+PLAIN, ENGINE, STOCK = "plain_crud", "engine_in_process", "stock_recorder"
 
 _PLAIN_TABLES = Path(__file__).with_name("plain_crud.sql")
 _COUNT = """
@@ -27,6 +28,16 @@ _COUNT_PLAIN = """
            (SELECT count(*) FROM plain.reservation) AS reservations,
            (SELECT count(*) FROM plain.audit) AS audits
 """
+_COUNT_STOCK = """
+    SELECT (SELECT count(*) FROM stored_events) AS events,
+           (SELECT count(*) FROM plain.reservation) AS reservations
+"""
+_COUNTS: Mapping[str, LiteralString] = {
+    DATABASE: _COUNT,
+    ENGINE: _COUNT,
+    PLAIN: _COUNT_PLAIN,
+    STOCK: _COUNT_STOCK,
+}
 _PLACES = """
     SELECT resource_id, slug
     FROM booking.resource JOIN booking.tenant USING (tenant_id)
@@ -34,37 +45,59 @@ _PLACES = """
 """
 
 
-def make_plain_database(postgres: EmbeddedPostgres) -> str:
-    """Makes the database of plain CRUD: the product's, for its API keys, and the plain tables.
+def make_databases(postgres: EmbeddedPostgres) -> None:
+    """Makes the databases beside the product's own, each migrated as that one is.
 
     Args:
-        postgres: the server, where the product's own database is migrated already.
+        postgres: the server.
+    """
+    for name in (PLAIN, ENGINE, STOCK):
+        make_database(postgres, name)
+    for name in (PLAIN, STOCK):
+        with psycopg.connect(postgres.dsn(OWNER, database=name)) as conn:
+            conn.execute(_PLAIN_TABLES.read_bytes())
 
-    Returns:
-        The connection string of the runtime.
+
+def make_database(postgres: EmbeddedPostgres, name: str) -> None:
+    """Makes a migrated database.
+
+    Args:
+        postgres: the server.
+        name: of the database.
     """
     with psycopg.connect(postgres.dsn(SUPERUSER, database="postgres"), autocommit=True) as conn:
         make = sql.SQL("CREATE DATABASE {} OWNER {}")
-        conn.execute(make.format(sql.Identifier(PLAIN), sql.Identifier(OWNER)))
-    owner_dsn = postgres.dsn(OWNER, database=PLAIN)
-    migrate(owner_dsn)
-    with psycopg.connect(owner_dsn) as conn:
-        conn.execute(_PLAIN_TABLES.read_bytes())
-    return postgres.dsn(RUNTIME, database=PLAIN)
+        conn.execute(make.format(sql.Identifier(name), sql.Identifier(OWNER)))
+    migrate(postgres.dsn(OWNER, database=name))
 
 
-def admit(postgres: EmbeddedPostgres, api_keys: Mapping[str, str]) -> None:
-    """Makes tenants with the same keys in both databases.
+def runtime_dsn(postgres: EmbeddedPostgres, database: str) -> str:
+    """Gives the connection string of the runtime."""
+    return postgres.dsn(RUNTIME, database=database)
+
+
+def owner_dsn(postgres: EmbeddedPostgres, database: str) -> str:
+    """Gives the connection string of a database's owner."""
+    return postgres.dsn(OWNER, database=database)
+
+
+def admit(postgres: EmbeddedPostgres, api_keys: Mapping[str, str]) -> list[TenantId]:
+    """Makes tenants with the same keys in the databases that have any.
 
     Args:
-        postgres: the server with both.
+        postgres: the server with all of them.
         api_keys: the key of each tenant, by its slug.
+
+    Returns:
+        The tenants' ids in the database of the engine in process.
     """
-    for database in (DATABASE, PLAIN):
+    tenants: list[TenantId] = []
+    for database in (DATABASE, PLAIN, ENGINE):
         with psycopg.connect(postgres.dsn(OWNER, database=database)) as conn:
+            tenants = [create_tenant(conn, slug, slug) for slug in api_keys]
             for slug, key in api_keys.items():
-                create_tenant(conn, slug, slug)
                 create_api_key(conn, slug, "admin", key=key)
+    return tenants
 
 
 def places(postgres: EmbeddedPostgres, api_keys: Mapping[str, str]) -> Sequence[Place]:
@@ -78,30 +111,24 @@ def places(postgres: EmbeddedPostgres, api_keys: Mapping[str, str]) -> Sequence[
         return [Place(found, api_keys[slug]) for found, slug in conn.execute(_PLACES)]
 
 
-def check_booked(postgres: EmbeddedPostgres, expected: int) -> None:
-    """Sees that the product's database holds every booking that was answered, and no other.
+def check_booked(postgres: EmbeddedPostgres, database: str, expected: int) -> None:
+    """Sees that a database holds every booking that was answered, and no other.
 
     Args:
         postgres: the server.
+        database: the product's, or one that `make_databases` has made.
         expected: how many were answered.
 
     Raises:
         BenchFailed: it holds others.
     """
-    _check(postgres.dsn(OWNER), _COUNT, expected)
-
-
-def check_plainly_booked(postgres: EmbeddedPostgres, expected: int) -> None:
-    """Sees the same of plain CRUD's database.
-
-    Args:
-        postgres: the server.
-        expected: how many were answered.
-
-    Raises:
-        BenchFailed: it holds others.
-    """
-    _check(postgres.dsn(OWNER, database=PLAIN), _COUNT_PLAIN, expected)
+    with psycopg.connect(postgres.dsn(OWNER, database=database)) as conn:
+        cursor = conn.execute(_COUNTS[database])
+        [found] = cursor.fetchall()
+        names = [column.name for column in cursor.description or ()]
+    if any(number != expected for number in found):
+        counted = ", ".join(f"{number} {name}" for name, number in zip(names, found, strict=True))
+        raise BenchFailed(f"{expected} bookings were answered, but {database} has {counted}")
 
 
 def server_version(postgres: EmbeddedPostgres) -> str:
@@ -114,13 +141,3 @@ def server_version(postgres: EmbeddedPostgres) -> str:
     with psycopg.connect(postgres.dsn(OWNER)) as conn:
         [(version, fsync)] = conn.execute(asked).fetchall()
     return f"PostgreSQL {version} (fsync {fsync})"
-
-
-def _check(dsn: str, count: LiteralString, expected: int) -> None:
-    with psycopg.connect(dsn) as conn:
-        cursor = conn.execute(count)
-        [found] = cursor.fetchall()
-        names = [column.name for column in cursor.description or ()]
-    if any(number != expected for number in found):
-        counted = ", ".join(f"{number} {name}" for name, number in zip(names, found, strict=True))
-        raise BenchFailed(f"{expected} bookings were answered, but the database has {counted}")

@@ -1,26 +1,25 @@
-"""The load: some connections, each sending its next request as soon as its last is answered.
+"""The load over HTTP, in one of two ways.
 
-A minimal HTTP/1.1 client on bare asyncio protocols, since on a machine of two cores whatever the
-generator uses is taken from what it measures. A closed loop: when the server slows down, so does
-the load. That measures throughput; its latencies are those of a server kept full.
+Closed: some connections, each sending its next request as soon as its last is answered. When the
+server slows down, so does the load. That measures throughput; its latencies are those of a server
+kept full. Open: at a fixed rate, each request at a time set beforehand, from which its latency
+counts, also where no connection was free then: a slow server cannot put off what it is measured by.
 """
 
 import asyncio
-import re
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import uvloop
 
+from scripts.benchmarks.connection import Connection
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.servers import Server
 
 _ANSWER_SECONDS = 30  # longer than any wait of the server's own
-_HEAD_END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_STATUS = slice(9, 12)  # of "HTTP/1.1 201 Created"
+_TICK_SECONDS = 0.001  # uvloop's timers know no shorter time, and would spin
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,14 @@ class Load:
         expected: the status that every answer has.
         connections: how many at once.
         seconds: when the last request is sent, from the first on; None for no such end.
+        rate: requests a second, for an open load; None for a closed one.
     """
 
     requests: Iterator[bytes]
     expected: int
     connections: int
     seconds: float | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ def send(load: Load, server: Server) -> Answered:
 
 async def _send(load: Load, server: Server) -> Answered:
     loop = asyncio.get_running_loop()
-    run = _Run(load, loop.create_future())
+    run = (_Closed if load.rate is None else _Open)(load)
     connections = [
-        (await loop.create_connection(lambda: _Connection(run), server.host, server.port))[1]
+        (await loop.create_connection(lambda: Connection(run), server.host, server.port))[1]
         for _ in range(load.connections)
     ]
     cpu, started = time.process_time(), time.perf_counter()
@@ -98,6 +99,8 @@ async def _send(load: Load, server: Server) -> Answered:
             await run.over
     except TimeoutError:
         raise BenchFailed(f"{server.name} left requests unanswered after {bound:.0f} s") from None
+    for connection in connections:
+        connection.leave()
     if not run.latencies:
         raise BenchFailed("there was nothing to send")
     return Answered(
@@ -110,32 +113,26 @@ async def _send(load: Load, server: Server) -> Answered:
 class _Run:
     """What the connections of one load share."""
 
-    def __init__(self, load: Load, over: "asyncio.Future[None]") -> None:
-        self.over = over
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.expected = str(load.expected).encode()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.latencies: list[float] = []
         self.last_answer = 0.0
-        self.expected = str(load.expected).encode()
-        self._requests = load.requests
-        self._seconds = float("inf") if load.seconds is None else load.seconds
-        self._deadline = 0.0
-        self._busy = 0
 
-    def start(self, now: float, connections: list["_Connection"]) -> None:
-        self._deadline = now + self._seconds
-        self._busy = len(connections)
-        for connection in connections:
-            connection.send_next(now)
-
-    def next_request(self, now: float) -> bytes | None:
-        return None if now >= self._deadline else next(self._requests, None)
-
-    def answered(self, now: float, latency: float) -> None:
+    def answered(self, connection: Connection, now: float, latency: float) -> None:
         self.last_answer = now
         self.latencies.append(latency)
+        self.free(connection, now)
 
-    def leave(self) -> None:
-        self._busy -= 1
-        if not self._busy and not self.over.done():
+    def start(self, now: float, connections: list[Connection]) -> None:
+        raise NotImplementedError
+
+    def free(self, connection: Connection, now: float) -> None:
+        raise NotImplementedError
+
+    def end(self) -> None:
+        if not self.over.done():
             self.over.set_result(None)
 
     def fail(self, why: str) -> None:
@@ -143,50 +140,60 @@ class _Run:
             self.over.set_exception(BenchFailed(why))
 
 
-class _Connection(asyncio.Protocol):
-    """One connection, with at most one request on its way."""
+class _Closed(_Run):
+    """Each connection sends again once it is answered."""
 
-    def __init__(self, run: _Run) -> None:
-        self._run = run
-        self._transport: asyncio.WriteTransport
-        self._sent_at: float | None = None
-        self._received = b""
+    def start(self, now: float, connections: list[Connection]) -> None:
+        self._deadline = now + (float("inf") if self.load.seconds is None else self.load.seconds)
+        self._busy = len(connections)
+        for connection in connections:
+            self.free(connection, now)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are not subclasses of asyncio's.
-        self._transport = cast("asyncio.WriteTransport", transport)
+    def free(self, connection: Connection, now: float) -> None:
+        request = None if now >= self._deadline else next(self.load.requests, None)
+        if request is not None:
+            connection.send(request, now)
+            return
+        self._busy -= 1
+        if not self._busy:
+            self.end()
 
-    def send_next(self, now: float) -> None:
-        """Sends the next request, or leaves when there is none."""
-        request = self._run.next_request(now)
-        if request is None:
-            self._sent_at = None
-            self._transport.close()
-            self._run.leave()
-            return
-        self._sent_at = now
-        self._transport.write(request)
 
-    def data_received(self, data: bytes) -> None:
-        """Takes the answer; the next request follows when it is whole."""
-        received = self._received = self._received + data
-        head_end = received.find(_HEAD_END)
-        if head_end < 0 or self._sent_at is None:
-            return
-        length = _LENGTH.search(received, 0, head_end)
-        if length is None:
-            self._run.fail(f"an answer without a length: {received[:500]!r}")
-            return
-        if len(received) < head_end + len(_HEAD_END) + int(length[1]):
-            return
-        if received[_STATUS] != self._run.expected:
-            self._run.fail(f"expected {self._run.expected.decode()}, got: {received[:1000]!r}")
-            return
-        self._received = b""
-        now = time.perf_counter()
-        self._run.answered(now, now - self._sent_at)
-        self.send_next(now)
+class _Open(_Run):
+    """Requests are due at fixed times, and wait where no connection is free."""
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        if self._sent_at is not None:
-            self._run.fail("the server closed a connection instead of answering")
+    def start(self, now: float, connections: list[Connection]) -> None:
+        self._due = self._plan(now)
+        self._next_due = next(self._due, None)
+        self._connections = len(connections)
+        self._free = deque(connections)
+        self._timer: asyncio.TimerHandle | None = None
+        self._go_on(now)
+
+    def free(self, connection: Connection, now: float) -> None:
+        self._free.append(connection)
+        self._go_on(now)
+
+    def _plan(self, now: float) -> Iterator[float]:
+        rate, seconds = self.load.rate or 1.0, self.load.seconds or 0.0
+        return (now + number / rate for number in range(int(seconds * rate)))
+
+    def _go_on(self, now: float) -> None:
+        while self._free and self._next_due is not None and self._next_due <= now:
+            request = next(self.load.requests, None)
+            if request is None:
+                self._next_due = None
+                break
+            # The one that has rested longest: all of them take part.
+            self._free.popleft().send(request, self._next_due)
+            self._next_due = next(self._due, None)
+        if self._next_due is None:
+            if len(self._free) == self._connections:
+                self.end()
+        elif self._free and self._timer is None:  # with none free, the next answer goes on
+            pause = max(_TICK_SECONDS, self._next_due - now)
+            self._timer = asyncio.get_running_loop().call_later(pause, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._go_on(time.perf_counter())

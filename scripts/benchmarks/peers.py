@@ -20,6 +20,8 @@ from psycopg.types.json import Jsonb
 from pydantic_core import to_json
 
 from api.call import Call, call_of
+from api.cli.bounded_http import BoundedHttp
+from api.garbage import spare_the_long_lived
 from api.middleware import FrontDoor
 from api.schemas.booking_forms import BookForm
 from infra.access import ApiKeys
@@ -120,6 +122,7 @@ def _app(peer: Peer, dsn: str, connections: int, announce: Callable[[], None]) -
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(dsn, role="booking_api", max_size=connections)
         app.state.services = _Services(ApiKeys(pool), Metrics(), pool)
+        spare_the_long_lived()  # as `create_app` does
         announce()
         yield
         await pool.close()
@@ -140,7 +143,7 @@ def serve(peer: Peer, dsn: str, connections: int) -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         log_config=None,
         log_level="warning",

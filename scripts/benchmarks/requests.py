@@ -9,12 +9,41 @@ _FIRST_SLOT = datetime(2030, 1, 1, 9, tzinfo=UTC)
 _LENGTH = timedelta(hours=1)
 _APART = timedelta(hours=2)
 
+TITLE, NOTES = "Nova commercial, day 1", "Needs the loading dock."
+
 _RESOURCE = '{"name":"Stage %04d","kind":"stage","timezone":"Europe/Vienna"}'
 _BOOKING = (
-    '{"resource_ids":["%s"],"start_time":"%s","end_time":"%s","title":"Nova commercial, day 1",'
-    '"status":"confirmed","notes":"Needs the loading dock.","reference":"PO-%d",'
+    f'{{"resource_ids":["%s"],"start_time":"%s","end_time":"%s","title":"{TITLE}",'
+    f'"status":"confirmed","notes":"{NOTES}","reference":"PO-%d",'
     '"attributes":{"crew":14}}'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What a booking of some number books; no two numbers share any of it.
+
+    Attributes:
+        place: which of the resources; consecutive numbers have different ones.
+        start: when it starts.
+        end: exclusive.
+    """
+
+    place: int
+    start: datetime
+    end: datetime
+
+
+def slot_of(number: int, places: int) -> Slot:
+    """Gives the slot of a number.
+
+    Args:
+        number: from 0.
+        places: how many resources there are.
+    """
+    turn, place = divmod(number, places)
+    start = _FIRST_SLOT + turn * _APART
+    return Slot(place, start, start + _LENGTH)
 
 
 @dataclass(frozen=True)
@@ -46,11 +75,10 @@ def bookings(numbers: Iterable[int], places: Sequence[Place]) -> Iterator[bytes]
         places: the resources.
     """
     for number in numbers:
-        slot, place = divmod(number, len(places))
-        start = _FIRST_SLOT + slot * _APART
-        end = start + _LENGTH
-        at = places[place]
-        body = _BOOKING % (at.resource_id, start.isoformat(), end.isoformat(), number)
+        slot = slot_of(number, len(places))
+        at = places[slot.place]
+        period = (slot.start.isoformat(), slot.end.isoformat())
+        body = _BOOKING % (at.resource_id, *period, number)
         yield _post("/v1/bookings", at.api_key, body)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.benchmarks.failure import BenchFailed
 
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 _ADDRESS = re.compile(r"listens at http://([\d.]+):(\d+)")
 _START_SECONDS = 60
 _STOP_SECONDS = 40  # more than the servers take to drain
@@ -57,12 +57,11 @@ def running(
     Raises:
         BenchFailed: it did not start.
     """
-    inherited = {key: text for key, text in os.environ.items() if not key.startswith(_SETTINGS)}
     with log.open("wb") as printed:
         process = subprocess.Popen(  # noqa: S603 - this project's own module, no input from outside
             [sys.executable, "-m", module, *arguments],
-            cwd=_ROOT,
-            env={**inherited, **settings, "PYTHONUNBUFFERED": "1"},
+            cwd=ROOT,
+            env=environment(settings),
             stdout=printed,
             stderr=subprocess.STDOUT,
         )
@@ -76,6 +75,16 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Gives the environment of a process to measure: ours, with no settings but these.
+
+    Args:
+        settings: environment variables.
+    """
+    inherited = {key: text for key, text in os.environ.items() if not key.startswith(_SETTINGS)}
+    return {**inherited, **settings, "PYTHONUNBUFFERED": "1"}
 
 
 def figures(server: Server, api_key: str) -> dict[str, float]:
