@@ -1,22 +1,17 @@
 """What a command comes to, from the engine's door to the log and the reservations."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
-from domain.booking import Booking
-from domain.commands import Amend, Cancel, Confirm, Lapse, Release, Reschedule, RetireResource
+from domain.commands import Amend, Cancel, Confirm, Release, Reschedule, RetireResource
 from domain.customer import Customer
 from domain.errors import (
-    CannotConfirm,
-    HoldExpiryPassed,
-    HoldLapsed,
     ResourceRetired,
     SlotTaken,
     UnknownResources,
 )
 from domain.ids import BookingId, ResourceId
 from infra.engine import Accepted, CommandRequest, Refused, RunningEngine
-from infra.errors import AlreadyExists, IdempotencyKeyReused, NotFound, VersionMismatch
+from infra.errors import AlreadyExists, NotFound, VersionMismatch
 from infra.identity import new_id
 from tests.engine.conftest import HOUR, NINE, Studio, book, keyed
 
@@ -193,62 +188,6 @@ async def test_commands_to_one_booking_in_one_request_follow_one_another(studio:
     assert studio.topics()[-3:] == ["booking.confirmed", "booking.cancelled", "booking.booked"]
 
 
-class TestTheClock:
-    async def test_a_hold_cannot_be_placed_past_its_expiry(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        yesterday = datetime.now(UTC) - timedelta(days=1)
-        late = book(stage, status="held", hold_expires_at=yesterday)
-        result = await studio.engine.execute(studio.caller, CommandRequest(late))
-        assert isinstance(result, Refused)
-        assert isinstance(result.error, HoldExpiryPassed)
-        assert studio.reservations() == set()
-
-    async def test_a_lapsed_hold_gives_way_in_the_same_decision(self, studio: Studio) -> None:
-        stage, camera = await studio.resource(), await studio.resource("camera")
-        soon = datetime.now(UTC) + timedelta(seconds=0.2)
-        hold = await studio.booked(book(stage, camera, status="held", hold_expires_at=soon))
-        await asyncio.sleep(0.25)
-        accepted = await studio.accepted(taking := book(stage))
-        assert studio.topics()[-2:] == ["booking.hold_lapsed", "booking.booked"]
-        assert accepted.position == accepted.as_of == 5
-        assert {row[1] for row in studio.reservations()} == {taking.booking_id}
-        found = await studio.engine.booking(studio.tenant_id, BookingId(hold.id))
-        assert found is not None
-        assert isinstance(found.aggregate, Booking)
-        assert found.aggregate.status == "lapsed"
-
-    async def test_a_lapsed_hold_gives_way_to_a_group_that_changes_it_too(
-        self, studio: Studio
-    ) -> None:
-        stage = await studio.resource()
-        soon = datetime.now(UTC) + timedelta(seconds=0.1)
-        held = await studio.booked(book(stage, status="held", hold_expires_at=soon))
-        await asyncio.sleep(0.15)
-        amend = Amend(booking_id=BookingId(held.id), changes={"title": "Missed"})
-        group = [CommandRequest(amend), CommandRequest(book(stage))]
-        result = await studio.engine.execute_atomic(studio.caller, group)
-        assert not isinstance(result, Refused), result.error
-        assert studio.topics()[-3:] == ["booking.hold_lapsed", "booking.amended", "booking.booked"]
-
-    async def test_a_lapsed_hold_cannot_be_confirmed(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        soon = datetime.now(UTC) + timedelta(seconds=0.1)
-        hold = await studio.booked(book(stage, status="held", hold_expires_at=soon))
-        await asyncio.sleep(0.15)
-        confirm = Confirm(booking_id=BookingId(hold.id), reason=None)
-        result = await studio.engine.execute(studio.caller, CommandRequest(confirm))
-        assert isinstance(result, Refused)
-        assert isinstance(result.error, HoldLapsed)
-
-    async def test_a_hold_lapses_when_told_so_after_its_expiry(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        soon = datetime.now(UTC) + timedelta(seconds=0.1)
-        hold = await studio.booked(book(stage, status="held", hold_expires_at=soon))
-        await asyncio.sleep(0.15)
-        await studio.accepted(Lapse(booking_id=BookingId(hold.id)))
-        assert studio.reservations() == set()
-
-
 class TestConditions:
     async def test_a_version_that_was_not_named_is_refused(self, studio: Studio) -> None:
         stage = await studio.resource()
@@ -273,106 +212,6 @@ class TestConditions:
         result = await studio.engine.execute(studio.caller, CommandRequest(command))
         assert isinstance(result, Refused)
         assert isinstance(result.error, AlreadyExists)
-
-
-class TestReceipts:
-    async def test_a_key_seen_again_gets_the_first_answer(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        first = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
-        again = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
-        assert isinstance(first, Accepted)
-        assert isinstance(again, Accepted)
-        assert again.replayed
-        assert again.aggregate.id == first.aggregate.id
-        assert again.position == first.position
-        assert again.updated_at == first.updated_at
-        assert len(studio.log()) == 2
-
-    async def test_a_replay_tells_the_thing_as_it_was_then(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        booking = await studio.booked(book(stage, status="held"))
-        hold = BookingId(booking.id)
-        confirm = keyed(Confirm(booking_id=hold, reason=None), "confirm")
-        await studio.engine.execute(studio.caller, confirm)
-        await studio.accepted(Cancel(booking_id=hold, reason=None))
-        again = await studio.engine.execute(studio.caller, confirm)
-        assert isinstance(again, Accepted)
-        assert isinstance(again.aggregate, Booking)
-        assert (again.aggregate.status, again.aggregate.version) == ("confirmed", 2)
-        assert again.replayed
-
-    async def test_a_refusal_is_kept_even_when_it_would_not_be_made_again(
-        self, studio: Studio
-    ) -> None:
-        stage = await studio.resource()
-        standing = await studio.booked(book(stage, status="held"))
-        refused = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
-        await studio.accepted(Release(booking_id=BookingId(standing.id), reason=None))
-        again = await studio.engine.execute(studio.caller, keyed(book(stage), "k"))
-        assert isinstance(refused, Refused)
-        assert isinstance(again, Refused)
-        assert again.replayed
-        assert again.request_id == refused.request_id
-        assert isinstance(refused.error, SlotTaken)
-        assert isinstance(again.error, SlotTaken)
-        assert again.error.conflicts == refused.error.conflicts
-
-    async def test_a_refusal_of_the_domain_is_kept_too(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        booking = await studio.booked(book(stage))
-        confirm = keyed(Confirm(booking_id=BookingId(booking.id), reason=None), "k")
-        results = [await studio.engine.execute(studio.caller, confirm) for _ in range(2)]
-        assert [getattr(result, "replayed", None) for result in results] == [False, True]
-        for result in results:
-            assert isinstance(result, Refused)
-            assert isinstance(result.error, CannotConfirm)
-
-    async def test_a_key_used_for_another_request_does_nothing(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        await studio.engine.execute(studio.caller, keyed(book(stage), "k", "one"))
-        other = keyed(book(stage, start=NINE + 5 * HOUR), "k", "other")
-        result = await studio.engine.execute(studio.caller, other)
-        assert isinstance(result, Refused)
-        assert isinstance(result.error, IdempotencyKeyReused)
-        assert len(studio.reservations()) == 1
-
-    async def test_an_unknown_resource_keeps_no_key(self, studio: Studio) -> None:
-        absent = ResourceId(new_id())
-        for _ in range(2):
-            result = await studio.engine.execute(studio.caller, keyed(book(absent), "k"))
-            assert isinstance(result, Refused)
-            assert not result.replayed
-
-    async def test_a_version_mismatch_keeps_no_key(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        hold = await studio.booked(book(stage, status="held"))
-        confirm = Confirm(booking_id=BookingId(hold.id), reason=None)
-        first = CommandRequest(confirm, keyed(confirm, "k").idempotency, frozenset({7}))
-        assert isinstance(await studio.engine.execute(studio.caller, first), Refused)
-        second = await studio.engine.execute(studio.caller, keyed(confirm, "k"))
-        assert isinstance(second, Accepted)
-        assert not second.replayed
-
-    async def test_a_group_sent_again_gets_the_first_answer(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        group = [keyed(book(stage, start=NINE + i * HOUR), f"k#{i}", f"f{i}") for i in range(3)]
-        first = await studio.engine.execute_atomic(studio.caller, group)
-        again = await studio.engine.execute_atomic(studio.caller, group)
-        assert not isinstance(first, Refused)
-        assert not isinstance(again, Refused)
-        assert [a.aggregate.id for a in again] == [a.aggregate.id for a in first]
-        assert all(accepted.replayed for accepted in again)
-
-    async def test_one_key_sent_32_times_at_once_books_once(self, studio: Studio) -> None:
-        stage = await studio.resource()
-        results = await asyncio.gather(
-            *(studio.engine.execute(studio.caller, keyed(book(stage), "k")) for _ in range(32))
-        )
-        assert {result.aggregate.id for result in results if isinstance(result, Accepted)} == {
-            row[1] for row in studio.reservations()
-        }
-        assert len(studio.reservations()) == 1
-        assert len(results) == sum(isinstance(result, Accepted) for result in results)
 
 
 async def test_a_no_change_amendment_answers_and_records_nothing(studio: Studio) -> None:
