@@ -4,6 +4,7 @@ Only a key's SHA-256 is stored. A key is 256 random bits, so one round of hashin
 is nothing to guess that stretching would slow down.
 """
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -11,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -181,6 +183,7 @@ class ApiKeys:
         self._trust_seconds = trust_seconds
         self._trusted_keys = trusted_keys
         self._trusted: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[Principal | None]] = {}
 
     async def authenticate(self, key: str) -> Principal | None:
         """Find out who holds a key.
@@ -201,6 +204,20 @@ class ApiKeys:
         if known is not None and self._clock() < known[0]:
             self._trusted.move_to_end(digest)
             return known[1]
+        # All who come with it meanwhile wait for one answer: a busy key must not fill the pool each
+        # time its answer grows old. One who leaves does not take the answer from the others.
+        asking = self._asking.get(digest)
+        if asking is None:
+            asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
+            asking.add_done_callback(partial(self._asked, digest))
+        return await asyncio.shield(asking)
+
+    def _asked(self, digest: str, asking: "asyncio.Task[Principal | None]") -> None:
+        del self._asking[digest]
+        if not asking.cancelled():
+            asking.exception()  # told to whoever still waits; perhaps nobody does
+
+    async def _ask(self, digest: str) -> Principal | None:
         self._trusted.pop(digest, None)
         asked_at = self._clock()
         principal = await self._look_up(digest)

@@ -1,5 +1,6 @@
 """Tenants and API keys, as an owner makes them and as the runtime role finds them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -144,3 +145,29 @@ def test_the_same_key_for_another_tenant_is_refused(database: Database) -> None:
         assert create_api_key(conn, "babelsberg", "admin", key=key) == key
         with pytest.raises(AccessError, match="in use already"):
             create_api_key(conn, "cinecitta", "admin", key=key)
+
+
+async def test_many_who_come_with_one_key_at_once_ask_the_database_once(
+    database: Database, pool: Pool
+) -> None:
+    with psycopg.connect(database.owner_dsn) as conn:
+        tenant_id = create_tenant(conn, "babelsberg", "Studio Babelsberg")
+        key = create_api_key(conn, "babelsberg", "admin")
+    keys = ApiKeys(pool)
+    asked = pool.get_stats().get("requests_num", 0)
+    found = await asyncio.gather(*(keys.authenticate(key) for _ in range(64)))
+    assert {one.tenant_id for one in found if one is not None} == {tenant_id}
+    assert pool.get_stats().get("requests_num", 0) == asked + 1
+
+
+async def test_one_who_leaves_does_not_take_the_answer_from_the_others(
+    database: Database, pool: Pool
+) -> None:
+    with psycopg.connect(database.owner_dsn) as conn:
+        create_tenant(conn, "babelsberg", "Studio Babelsberg")
+        key = create_api_key(conn, "babelsberg", "admin")
+    keys = ApiKeys(pool)
+    first, second = (asyncio.create_task(keys.authenticate(key)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is not None
