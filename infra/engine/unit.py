@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from domain.booking import Booking
+from domain.booking_events import HoldLapsed
 from domain.claims import claims_from
 from domain.commands import Book, RegisterResource
 from domain.customer import Seal
@@ -110,6 +111,8 @@ class Unit:
                 return self._refuse(error, place, expect)
             touched[stream] = after
             events += cast("Sequence[AggregateEvent]", after.collect_events())
+        if not view.fresh and any(isinstance(event, HoldLapsed) for event in events):
+            raise NeedsFreshView  # a lapse is decided by the database's clock alone
         if not events and not self.keys and not view.fresh:
             raise NeedsFreshView  # nothing would be appended, so nothing would check the view
         append = AppendCommand(

@@ -42,18 +42,20 @@ async def test_what_is_answered_equals_what_is_found_later(studio: Studio) -> No
 
 async def test_personal_data_is_in_no_event_row(studio: Studio) -> None:
     stage = await studio.resource()
-    accepted = await studio.accepted(book(stage, customer=Customer("c-1", name="Ada Lovelace")))
+    accepted = await studio.accepted(
+        book(stage, customer=Customer("customer-one", name="Ada Lovelace"))
+    )
     changes = Amend(
         booking_id=BookingId(accepted.aggregate.id),
-        changes={"customer": Customer("c-2", phone="+44 1")},
+        changes={"customer": Customer("customer-two", phone="+44 1234")},
     )
     amended = await studio.accepted(changes)
-    assert amended.customer == Customer("c-2", phone="+44 1")
+    assert amended.customer == Customer("customer-two", phone="+44 1234")
     text = "".join(event.state + event.metadata for event in studio.log())
-    assert not any(word in text for word in ("Ada", "c-1", "c-2", "+44"))
+    assert not any(word in text for word in ("Lovelace", "customer-one", "customer-two", "+44 1"))
     found = await studio.engine.booking(studio.tenant_id, BookingId(accepted.aggregate.id))
     assert found is not None
-    assert found.customer == Customer("c-2", phone="+44 1")
+    assert found.customer == Customer("customer-two", phone="+44 1234")
 
 
 async def test_a_conflict_names_every_booking_in_the_way(studio: Studio) -> None:
