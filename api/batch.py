@@ -16,6 +16,7 @@ from api.writing import resource_ids_of
 from domain.errors import DomainError
 from infra.engine import Accepted, AtomicResult, CommandRequest, Refused, Result
 from infra.errors import NotFound, VersionMismatch
+from infra.pacing import Pace, Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +34,40 @@ class Batch:
     requests: Sequence[CommandRequest]
 
 
-def answer_each(batch: Batch, results: Sequence[Result]) -> Response:
+async def answer_each(batch: Batch, results: Sequence[Result], rounds: Rounds) -> Response:
     """Answers commands that were decided each for itself.
 
     Args:
         batch: the commands.
         results: one for each, in order.
+        rounds: shared by all that takes long in this process.
     """
-    return _answer(
-        applied=all(isinstance(result, Accepted) for result in results),
-        bodies=[
+    pace = Pace(rounds)
+    bodies: list[Body] = []
+    for index, result in enumerate(results):
+        await pace.pause()
+        bodies.append(
             _accepted(batch, index, result)
             if isinstance(result, Accepted)
             else _refused(batch, index, result)
-            for index, result in enumerate(results)
-        ],
+        )
+    return _answer(
+        applied=all(isinstance(result, Accepted) for result in results),
+        bodies=bodies,
         results=results,
     )
 
 
-def answer_atomic(batch: Batch, result: AtomicResult) -> Response:
+async def answer_atomic(batch: Batch, result: AtomicResult, rounds: Rounds) -> Response:
     """Answers commands that were one decision.
 
     Args:
         batch: the commands.
         result: of the decision.
+        rounds: shared by all that takes long in this process.
     """
     if not isinstance(result, Refused):
-        return answer_each(batch, result)
+        return await answer_each(batch, result, rounds)
     if not isinstance(result.error, DomainError | NotFound | VersionMismatch):
         # What concerns no command more than another is the answer to the whole request.
         part = _part_of(batch, result.culprit)

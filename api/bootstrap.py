@@ -1,14 +1,18 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from api.admission import Admission
 from api.app import build_app
 from api.cursor import Cursors
+from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.garbage import spare_the_long_lived
+from api.large_requests import LargeRequests
 from api.readiness import Readiness
 from api.services import Services, provide
 from infra.access import ApiKeys
@@ -17,7 +21,7 @@ from infra.engine import running_engine
 from infra.kept_secrets import master_secret
 from infra.master_key import MasterKey
 from infra.postgres.migrator import migrations
-from infra.settings import load_settings
+from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 
@@ -29,6 +33,8 @@ async def running_services(
     *,
     connections: int = 10,
     prepared_statements: bool = True,
+    requests_at_once: int = REQUESTS_AT_ONCE,
+    client_seconds: float = CLIENT_SECONDS,
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
 
@@ -37,6 +43,8 @@ async def running_services(
         master_key: seals personal data, and signs cursors and fingerprints.
         connections: to the database, at most.
         prepared_statements: off behind a proxy that gives each transaction another connection.
+        requests_at_once: how many are worked on at once.
+        client_seconds: how long a client may take to send its body.
 
     Yields:
         The services; on leaving, what waits is committed and answered first.
@@ -46,6 +54,7 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
+    draining = Draining()
     async with running_engine(
         runtime_dsn,
         master_key,
@@ -59,9 +68,14 @@ async def running_services(
             pool=running.pool,
             api_keys=ApiKeys(running.pool),
             metrics=metrics,
-            readiness=Readiness(running.pool, running.queue.stuck_for, migrations()),
+            readiness=Readiness(running.pool, running.queue.stuck_for, migrations(), draining),
             cursors=Cursors(master_key.derive("cursor")),
             fingerprints=Fingerprints(master_key.derive("request-fingerprint")),
+            admission=Admission(requests_at_once, time.monotonic),
+            large_requests=LargeRequests(),
+            rounds=running.rounds,
+            draining=draining,
+            client_seconds=client_seconds,
         )
 
 
@@ -75,7 +89,7 @@ def create_app() -> FastAPI:
     configure_logging(settings.log_level, settings.log_format)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, float]]:
         # Opening the database blocks; nothing is served yet, so there is nobody to wait.
         with open_database(settings) as database:
             usable(database, settings)
@@ -84,9 +98,12 @@ def create_app() -> FastAPI:
                 MasterKey(master_secret(settings)),
                 connections=settings.pool_size,
                 prepared_statements=settings.prepared_statements,
+                requests_at_once=settings.requests_at_once,
+                client_seconds=settings.client_seconds,
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()
-                yield
+                with services.draining.after_sigterm(settings.drain_seconds):
+                    yield {"client_seconds": settings.client_seconds}
 
     return build_app(lifespan)

@@ -1,7 +1,7 @@
 """Around every request: its ids, who asks, one line in the log, one figure in the metrics.
 
 Pure ASGI, inside of Starlette's outermost error handler and around everything else, so that there
-is no answer without a request id, and none without a log line.
+is no answer without a request id, and none without a log line; refusals under overload share one.
 """
 
 from time import perf_counter
@@ -14,7 +14,7 @@ from api.call import Call, begin_call, unauthenticated
 from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
 from api.problems.problem import Problem
 from api.services import Services
-from infra.errors import Unavailable
+from infra.errors import Overloaded, Unavailable
 
 log = structlog.get_logger("api")
 
@@ -27,13 +27,15 @@ _UNMATCHED = "(no route)"
 class _Answer:
     """Passes an answer on, with the request's ids, and remembers how it went."""
 
-    def __init__(self, send: Send, call: Call, *, without_body: bool) -> None:
+    def __init__(self, send: Send, call: Call, *, without_body: bool, last: bool) -> None:
         self._send = send
         self._without_body = without_body
         self.status = 0  # until the answer has begun
         self._headers = [(b"x-request-id", call.request_id.encode())]
         if call.traceparent is not None:
             self._headers.append((b"traceparent", call.traceparent.encode()))
+        if last:
+            self._headers.append((b"connection", b"close"))
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -72,7 +74,7 @@ class FrontDoor:
             scope = {**scope, "method": "GET"}
         call = begin_call(scope)
         services: Services = scope["app"].state.services
-        answer = _Answer(send, call, without_body=method == "HEAD")
+        answer = _Answer(send, call, without_body=method == "HEAD", last=services.draining.began)
         bound = structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
             await self._admit(scope, receive, answer, services, call)
@@ -87,7 +89,8 @@ class FrontDoor:
             route = getattr(scope.get("route"), "path", _UNMATCHED)
             seconds = perf_counter() - started
             services.metrics.answered(method, route, answer.status, seconds)
-            _log_access(method, call, route, answer.status, seconds)
+            if not call.told:
+                _log_access(method, call, route, answer.status, seconds)
             structlog.contextvars.reset_contextvars(**bound)
 
     async def _admit(
@@ -95,25 +98,39 @@ class FrontDoor:
     ) -> None:
         problem = None
         if call.path not in _OPEN_PATHS and not call.path.startswith(_OPEN_FOLDER):
-            problem = await _authenticate(call, services)
+            problem = await _admitted(call, services)
         if problem is None:
             await self._app(scope, receive, answer.send)
         else:
             await _refuse(problem, call, scope, receive, answer)
 
 
+async def _admitted(call: Call, services: Services) -> Problem | None:
+    """Sees whether there is room, and who asks; answers why not."""
+    if not services.admission.has_room():
+        return _no_room(call)
+    try:
+        problem = await _authenticate(call, services)
+    except Unavailable as error:
+        return problem_of(error, WHOLE_REQUEST)
+    if problem is None and not services.admission.has_room(call.authenticated.tenant_id):
+        return _no_room(call)
+    return problem
+
+
+def _no_room(call: Call) -> Problem:
+    call.told = True
+    return problem_of(Overloaded(), WHOLE_REQUEST)
+
+
 async def _authenticate(call: Call, services: Services) -> Problem | None:
-    """Finds out who asks; answers why it cannot."""
     if call.authorization is None:
         return unauthenticated("The header Authorization: Bearer <API key> is missing.")
     scheme, _, credentials = call.authorization.partition(b" ")
     key = credentials.strip().decode("utf-8", "surrogateescape")
     if scheme.lower() != b"bearer" or not key:
         return unauthenticated("The header Authorization is not: Bearer <API key>.")
-    try:
-        call.principal = await services.api_keys.authenticate(key)
-    except Unavailable as error:
-        return problem_of(error, WHOLE_REQUEST)
+    call.principal = await services.api_keys.authenticate(key)
     if call.principal is None:
         return unauthenticated("The API key is not known, or was revoked.", "invalid_token")
     return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import psycopg
 
+from api.draining import Draining
 from infra.postgres.migrator import Migration
 from infra.postgres.pool import Pool
 
@@ -19,7 +20,11 @@ class Readiness:
     """Looks when asked, and never for long."""
 
     def __init__(
-        self, pool: Pool, stuck_for: Callable[[], float], migrations: Sequence[Migration]
+        self,
+        pool: Pool,
+        stuck_for: Callable[[], float],
+        migrations: Sequence[Migration],
+        draining: Draining,
     ) -> None:
         """Look at nothing yet.
 
@@ -27,10 +32,12 @@ class Readiness:
             pool: connections of `booking_api`.
             stuck_for: for how many seconds commands have waited with none committed.
             migrations: those that this program was written for.
+            draining: whether it has been told to stop.
         """
         self._pool = pool
         self._stuck_for = stuck_for
         self._migrations = {(migration.version, migration.sha256) for migration in migrations}
+        self._draining = draining
         self._look: asyncio.Task[str] | None = None
 
     async def check(self) -> Mapping[str, str]:
@@ -39,6 +46,8 @@ class Readiness:
         Returns:
             For each thing `ok`, or what is wrong with it.
         """
+        if self._draining.began:
+            return {"process": "it was told to stop"}
         # The look is awaited without cancelling it, since giving up a statement takes a word from
         # the same database. It is bounded by the waits of its pool; until it ends, others join it.
         if self._look is None or self._look.done():

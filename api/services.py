@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
 
+from api.admission import Admission
 from api.cursor import Cursors
+from api.draining import Draining
 from api.fingerprint import Fingerprints
+from api.large_requests import LargeRequests
 from api.readiness import Readiness
 from infra.access import ApiKeys
 from infra.engine import AuditTrail, BookingEngine
+from infra.pacing import Rounds
 from infra.postgres.pool import Pool
 from infra.telemetry.metrics import Metrics
 
@@ -26,6 +30,11 @@ class Services:
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
+        admission: how many requests are worked on at once.
+        large_requests: how many of these may be large.
+        rounds: shared by all that takes long.
+        draining: whether the process has been told to stop.
+        client_seconds: how long a client may take to send its body.
     """
 
     engine: BookingEngine
@@ -36,6 +45,11 @@ class Services:
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints
+    admission: Admission
+    large_requests: LargeRequests
+    rounds: Rounds
+    draining: Draining
+    client_seconds: float
 
 
 def provide(app: FastAPI, services: Services) -> None:

@@ -5,6 +5,7 @@ takes, and ignores query parameters that nobody declared. A `StrictRoute` does t
 it hands on to FastAPI, which then binds the declared parameters as ever.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, get_origin
@@ -15,11 +16,18 @@ from fastapi.routing import APIRoute
 from pydantic import JsonValue
 
 from api.call import call_of
-from api.openapi.declaration import max_body_bytes_in, permission_in
-from api.problems.catalogue import MALFORMED_REQUEST, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
+from api.large_requests import LARGE_BYTES
+from api.openapi.declaration import MAX_BODY_BYTES, max_body_bytes_in, permission_in
+from api.problems.catalogue import (
+    MALFORMED_REQUEST,
+    PAYLOAD_TOO_LARGE,
+    REQUEST_TIMEOUT,
+    UNSUPPORTED_MEDIA_TYPE,
+)
 from api.problems.pointer import join
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
 from api.roles import Permission, require
+from api.services import services_of
 from api.strict_json import parse_json
 
 # Any: as FastAPI declares it; the first two parts of a coroutine's type are never used.
@@ -37,17 +45,37 @@ class StrictRequest(Request):
     content: bytes
     value: JsonValue
 
-    async def read(self, limit: int, *, required: bool) -> None:
+    async def read(self, limit: int, seconds: float) -> None:
         """Reads the body.
 
         Args:
             limit: bytes it may have.
+            seconds: that it may take.
+
+        Raises:
+            ProblemError: it is too large, or took too long.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                self.content = await self._content(limit)
+        except TimeoutError as error:
+            raise ProblemError(
+                Problem(
+                    kind=REQUEST_TIMEOUT,
+                    detail=f"The body was not complete within {seconds:g} seconds.",
+                    headers={"Connection": "close"},
+                )
+            ) from error
+
+    def parse(self, *, required: bool) -> None:
+        """Reads what the body says.
+
+        Args:
             required: whether there must be one.
 
         Raises:
-            ProblemError: it is too large, of another type, missing or no JSON.
+            ProblemError: it is of another type, missing or no JSON.
         """
-        self.content = await self._content(limit)
         self.value = None
         if self.content:
             _check_type(self)
@@ -56,6 +84,11 @@ class StrictRequest(Request):
             raise ProblemError(
                 Problem(kind=MALFORMED_REQUEST, detail="There is no body; send a JSON object.")
             )
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the body says little enough to be worked on at once."""
+        return len(self.content) <= LARGE_BYTES
 
     async def body(self) -> bytes:
         """Gives FastAPI the body that was read."""
@@ -100,8 +133,21 @@ class StrictRoute(APIRoute):
             request = StrictRequest(plain.scope, plain.receive)
             if strict_query and request.scope["query_string"]:
                 _check_query(request.scope["query_string"], query)
+            if permission is None:
+                return await bind_and_run(request)
+            services, tenant_id = services_of(plain), call_of(plain.scope).authenticated.tenant_id
             if form is not None:
-                await request.read(max_body_bytes, required=form.field_info.is_required())
+                await request.read(max_body_bytes, services.client_seconds)
+            with services.admission.place(tenant_id):
+                if form is None or max_body_bytes == MAX_BODY_BYTES or request.is_small:
+                    return await run(request)
+                async with services.large_requests.place(tenant_id):
+                    await services.rounds.next()
+                    return await run(request)
+
+        async def run(request: StrictRequest) -> Response:
+            if form is not None:
+                request.parse(required=form.field_info.is_required())
             return await bind_and_run(request)
 
         return handle

@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MASTER_KEY_BYTES = 32
+REQUESTS_AT_ONCE = 512
+CLIENT_SECONDS = 15.0
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["console", "json"]
@@ -59,6 +61,9 @@ class Settings(BaseSettings):
         log_format: for people or for machines.
         pool_size: database connections of a process at most.
         prepared_statements: off behind a proxy that pools transactions.
+        requests_at_once: how many a process works on; one more is refused as overloaded.
+        client_seconds: how long a client may take to send its request, or take none of its answer.
+        drain_seconds: between SIGTERM, from when on `/readyz` answers 503, and the closed door.
     """
 
     model_config = SettingsConfigDict(
@@ -87,6 +92,13 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field("console", validation_alias="LOG_FORMAT")
     pool_size: int = Field(10, validation_alias="BOOKING_POOL_SIZE", ge=2, le=1000)
     prepared_statements: bool = Field(default=True, validation_alias="BOOKING_PREPARED_STATEMENTS")
+    requests_at_once: int = Field(
+        REQUESTS_AT_ONCE, validation_alias="BOOKING_REQUESTS_AT_ONCE", ge=4, le=100_000
+    )
+    client_seconds: float = Field(
+        CLIENT_SECONDS, validation_alias="BOOKING_CLIENT_SECONDS", ge=1, le=3600
+    )
+    drain_seconds: float = Field(1.0, validation_alias="BOOKING_DRAIN_SECONDS", ge=0, le=600)
 
     @property
     def embedded(self) -> bool:

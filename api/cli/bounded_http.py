@@ -5,18 +5,24 @@ problem (RFC 9457) like every other error.
 """
 
 import asyncio
+import socket
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from api.problems.catalogue import HEAD_TOO_LARGE, MALFORMED_REQUEST, REQUEST_TIMEOUT
 from api.problems.problem import Problem
 from infra.identity import new_id
+from infra.settings import CLIENT_SECONDS
 
 MAX_HEAD_BYTES = 32_768
 MAX_HEADERS = 100
-HEAD_SECONDS = 15.0
 BODY_SECONDS = 60.0
+"""For a body that nobody reads; the app's own routes give up on one sooner, with an answer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -26,9 +32,20 @@ _TOO_LARGE = Problem(
     detail=f"The request line and the headers may have {MAX_HEAD_BYTES} bytes together, and "
     f"{MAX_HEADERS} headers.",
 )
-_TOO_SLOW = Problem(
-    kind=REQUEST_TIMEOUT, detail=f"The headers were not complete within {HEAD_SECONDS:g} seconds."
-)
+
+
+def give_up_on_stalled(bound: socket.socket, seconds: float) -> None:
+    """Have the kernel reset connections whose clients take nothing of what was sent to them.
+
+    Their answers would lie in memory for ever, and keep the server from stopping.
+
+    Args:
+        bound: a TCP socket; all connections that it takes inherit this.
+        seconds: how long to wait for a client that takes nothing (TCP_USER_TIMEOUT, RFC 5482).
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        milliseconds = int(seconds * 1000)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 class HeadTooLarge(Exception):
@@ -41,14 +58,21 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begins to wait for a request."""
         super().connection_made(transport)
+        self._cycles: tuple[RequestResponseCycle, ...] = ()
+        # The app tells the server, when it starts, how patient to be.
+        self._head_seconds = float(self.app_state.get("client_seconds", CLIENT_SECONDS))
         self._head_bytes = 0
         self._in_head = True
         self._refusal = _NO_HTTP
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up_on_head)
+        self._patience = self.loop.call_later(self._head_seconds, self._give_up_on_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Waits no more."""
         self._patience.cancel()
+        if isinstance(exc, TimeoutError):
+            _log.warning("http.answer_not_taken", client=self.client)
+        for cycle in self._cycles:  # uvicorn tells only the last of those that were sent ahead
+            cycle.disconnected = not cycle.response_complete
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -62,7 +86,7 @@ class BoundedHttp(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_head = True
-        self._wait(HEAD_SECONDS)
+        self._wait(self._head_seconds)
 
     def on_headers_complete(self) -> None:
         """Hands the request on, if its head is within bounds."""
@@ -74,6 +98,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_bytes = 0
         self._wait(BODY_SECONDS)
         super().on_headers_complete()
+        under_way = [cycle for cycle in self._cycles if not cycle.response_complete]
+        self._cycles = (*under_way, self.cycle)
 
     def on_message_complete(self) -> None:
         """The request is here."""
@@ -92,7 +118,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _give_up_on_head(self) -> None:
         if self._head_bytes:
-            self._refuse(_TOO_SLOW)
+            detail = f"The headers were not complete within {self._head_seconds:g} seconds."
+            self._refuse(Problem(kind=REQUEST_TIMEOUT, detail=detail))
         else:  # nothing was asked, so there is nothing to answer
             self.transport.close()
 

@@ -1,6 +1,7 @@
 """Serves HTTP with uvicorn, in this process or in several, and says so once it can be reached."""
 
 import contextlib
+import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -8,12 +9,13 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from api.cli.bounded_http import BoundedHttp
+from api.cli.bounded_http import BoundedHttp, give_up_on_stalled
 from infra.settings import Settings
 
 APP_FACTORY = "api.bootstrap:create_app"
 DRAIN_SECONDS = 30  # for requests under way when the server is told to stop
 _KNOCK_SECONDS = 0.05
+_OPEN_FILES = 65_536
 
 
 class CannotListen(Exception):
@@ -90,6 +92,8 @@ def serve_http(
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    give_up_on_stalled(bound, settings.client_seconds)
+    _take_many_connections()
     ended = threading.Event()
     reached = threading.Event()
 
@@ -114,3 +118,11 @@ def serve_http(
         watcher.join()
         bound.close()
     return reached.is_set()
+
+
+def _take_many_connections() -> None:
+    """Raise the limit of open files, often 1,024, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -9,6 +9,7 @@ READ_ONE_PROBLEMS = (*READ_PROBLEMS, catalogue.NOT_FOUND)
 
 FORM_PROBLEMS = (
     catalogue.MALFORMED_REQUEST,
+    catalogue.REQUEST_TIMEOUT,
     catalogue.PAYLOAD_TOO_LARGE,
     catalogue.UNSUPPORTED_MEDIA_TYPE,
     catalogue.VALIDATION_FAILED,

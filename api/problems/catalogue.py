@@ -200,9 +200,9 @@ REQUEST_TIMEOUT = ProblemKind(
     name="request-timeout",
     status=HTTPStatus.REQUEST_TIMEOUT,
     title="The request did not arrive in time",
-    meaning="A connection was opened or a request begun, and its headers were not complete within "
-    "15 seconds.",
-    remedy="Send the request again, in one go. Nothing was done.",
+    meaning="A connection was opened or a request begun, and its headers, or after them its body, "
+    "were not complete within the time that a client has: 15 seconds, unless set otherwise.",
+    remedy="Send the request again, in one go, on a new connection. Nothing was done.",
     detail="The headers were not complete within 15 seconds.",
 )
 UNSUPPORTED_MEDIA_TYPE = ProblemKind(

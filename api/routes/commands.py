@@ -19,6 +19,7 @@ from api.schemas.command_forms import BookCommand, Command, CommandsForm
 from api.services import services_of
 from api.strict_route import StrictRequest, StrictRoute
 from infra.engine import CommandRequest, IdempotencyKey
+from infra.pacing import Pace
 
 MAX_BODY_BYTES = 1_048_576
 
@@ -51,15 +52,17 @@ router = APIRouter(route_class=StrictRoute)
 )
 async def run_commands(request: StrictRequest, form: CommandsForm) -> Response:
     """Runs commands."""
-    call, engine = call_of(request.scope), services_of(request).engine
-    requests = _requests(request, form)
+    call, services = call_of(request.scope), services_of(request)
+    requests = await _requests(request, form)
     batch = Batch(path=call.path, commands=form.commands, requests=requests)
     if form.atomic:
-        return answer_atomic(batch, await engine.execute_atomic(call.caller(), requests))
-    return answer_each(batch, await engine.execute_all(call.caller(), requests))
+        atomic = await services.engine.execute_atomic(call.caller(), requests)
+        return await answer_atomic(batch, atomic, services.rounds)
+    results = await services.engine.execute_all(call.caller(), requests)
+    return await answer_each(batch, results, services.rounds)
 
 
-def _requests(request: StrictRequest, form: CommandsForm) -> list[CommandRequest]:
+async def _requests(request: StrictRequest, form: CommandsForm) -> list[CommandRequest]:
     conditions = read_write_headers(request.scope["headers"])
     if conditions.if_match_text is not None:
         raise ProblemError(
@@ -72,7 +75,9 @@ def _requests(request: StrictRequest, form: CommandsForm) -> list[CommandRequest
     body = cast("dict[str, list[JsonValue]]", request.value)  # CommandsForm has checked it
     whole = conditions.idempotency_key and _fingerprint(request, request.value)
     requests: list[CommandRequest] = []
+    pace = Pace(services_of(request).rounds)
     for index, command in enumerate(form.commands):
+        await pace.pause()
         idempotency = None
         if command.idempotency_key is not None:
             # An atomic decision is of all commands, so none of its keys stands for less.

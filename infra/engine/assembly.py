@@ -17,6 +17,7 @@ from infra.engine.trail import AuditTrail
 from infra.log.commit_queue import CommitQueue, QueueLimits, QueueObserver
 from infra.log.door import PostgresDoor
 from infra.master_key import MasterKey
+from infra.pacing import Rounds
 from infra.postgres.pool import Pool, Waits, open_pool
 
 LAPSE = to_json({"topic": HoldLapsed.TOPIC, "state": "{}"})
@@ -31,12 +32,14 @@ class RunningEngine:
         engine: takes commands and queries.
         trail: reads what happened.
         queue: between them and the log.
+        rounds: shared by all that takes long in this process.
         pool: connections as `booking_api`, for the read models' queries.
     """
 
     engine: BookingEngine
     trail: AuditTrail
     queue: CommitQueue
+    rounds: Rounds
     pool: Pool
 
 
@@ -79,8 +82,9 @@ async def running_engine(
         vault = CustomerVault(pool, master_key, time.monotonic)
         mapper = EventMapper()
         loader = StreamLoader(pool, mapper)
-        engine = BookingEngine(loader, queue, vault, mapper, lambda: datetime.now(UTC))
-        yield RunningEngine(engine, AuditTrail(pool), queue, pool)
+        rounds = Rounds()
+        engine = BookingEngine(loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds)
+        yield RunningEngine(engine, AuditTrail(pool), queue, rounds, pool)
         await queue.close()
     finally:
         await pool.close()

@@ -21,9 +21,10 @@ from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest
 from infra.engine.turns import Turns
 from infra.engine.unit import NeedsFreshView, Unit
 from infra.engine.view import Loaded, View
-from infra.errors import CommandFailed, Contended, Unavailable
+from infra.errors import CommandFailed, Contended, Overloaded, Unavailable
 from infra.log.append import Outcome, Verdict
 from infra.log.commit_queue import CommitQueue
+from infra.pacing import Pace, Rounds
 
 ATTEMPTS = 4
 """How often a command is decided: again where what it was decided on had changed."""
@@ -41,6 +42,7 @@ class BookingEngine:
         vault: CustomerVault,
         mapper: EventMapper,
         clock: Callable[[], datetime],
+        rounds: Rounds,
     ) -> None:
         """Keeps its parts; the composition root makes them.
 
@@ -50,6 +52,7 @@ class BookingEngine:
             vault: seals and opens personal data.
             mapper: writes events.
             clock: the time now, with a time zone; used only where the database's will check it.
+            rounds: shared by all that takes long in this process.
         """
         self._loader = loader
         self._queue = queue
@@ -57,6 +60,7 @@ class BookingEngine:
         self._mapper = mapper
         self._clock = clock
         self._turns = Turns()
+        self._rounds = rounds
 
     async def execute(self, caller: Caller, request: CommandRequest) -> Result:
         """Does what one command asks.
@@ -80,7 +84,11 @@ class BookingEngine:
         Returns:
             A result for each, in order.
         """
-        units = [Unit(caller, [request]) for request in requests]
+        pace = Pace(self._rounds)
+        units: list[Unit] = []
+        for request in requests:
+            await pace.pause()
+            units.append(Unit(caller, [request]))
         results: list[Result] = []
         for wave in _waves(units):
             results += [
@@ -157,8 +165,11 @@ class BookingEngine:
 
     async def _decide_in_turn(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
         streams = {stream for unit in units for stream in unit.streams_to_load}
-        async with self._turns.of(caller.tenant_id, streams):
-            return await self._decide_wave(caller, units)
+        try:
+            async with self._turns.of(caller.tenant_id, streams):
+                return await self._decide_wave(caller, units)
+        except Overloaded as error:
+            return [Refused(error, caller.request_id) for _ in units]
 
     async def _decide_wave(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
         """Decides units that concern different things; they enter the queue in their order."""
@@ -169,10 +180,10 @@ class BookingEngine:
             for attempt in range(ATTEMPTS):
                 view = await self._view(caller.tenant_id, undecided, fresh=attempt > 0)
                 try:
-                    decisions = [unit.decide(view, seal, self._mapper) for unit in undecided]
+                    decisions = await self._decide(undecided, view, seal)
                 except NeedsFreshView:
                     view = await self._view(caller.tenant_id, undecided, fresh=True)
-                    decisions = [unit.decide(view, seal, self._mapper) for unit in undecided]
+                    decisions = await self._decide(undecided, view, seal)
                 undecided = await self._append_all(
                     caller, zip(undecided, decisions, strict=True), view, answers
                 )
@@ -184,6 +195,14 @@ class BookingEngine:
         for unit in undecided:
             answers.setdefault(unit, Refused(error, caller.request_id))
         return [answers[unit] for unit in units]
+
+    async def _decide(self, units: Sequence[Unit], view: View, seal: Seal) -> list[Decision]:
+        pace = Pace(self._rounds)
+        decisions: list[Decision] = []
+        for unit in units:
+            await pace.pause()
+            decisions.append(unit.decide(view, seal, self._mapper))
+        return decisions
 
     async def _append_all(
         self,
@@ -197,8 +216,10 @@ class BookingEngine:
         Returns:
             The units to be decided again, in their order.
         """
+        pace = Pace(self._rounds)
         on_their_way: list[tuple[Unit, Decision, asyncio.Future[Outcome] | None]] = []
         for unit, decision in decided:
+            await pace.pause()
             try:
                 sent = self._send(caller.tenant_id, decision)
             except Unavailable as error:
@@ -207,6 +228,7 @@ class BookingEngine:
                 on_their_way.append((unit, decision, sent))
         again: list[Unit] = []
         for unit, decision, sent in on_their_way:
+            await pace.pause()
             try:
                 outcome = None if sent is None else await sent
                 answer = await self._answer(unit, decision, view, outcome)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.ids import TenantId
+from infra.errors import Overloaded
+
+WAIT_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -32,10 +35,17 @@ class Turns:
         Args:
             tenant_id: whose.
             stream_ids: which; taken in one order by all, so that no two wait for each other.
+
+        Raises:
+            Overloaded: those before take too long, as when the database does not answer them.
         """
         async with AsyncExitStack() as held:
-            for stream in sorted(stream_ids):
-                await held.enter_async_context(self._turn((tenant_id, stream)))
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    for stream in sorted(stream_ids):
+                        await held.enter_async_context(self._turn((tenant_id, stream)))
+            except TimeoutError as error:
+                raise Overloaded from error
             yield
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ the same options as `booking serve`, so that what differs is how a booking is st
 """
 
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,14 +20,17 @@ from psycopg.errors import ExclusionViolation
 from psycopg.types.json import Jsonb
 from pydantic_core import to_json
 
+from api.admission import Admission
 from api.call import Call, call_of
 from api.cli.bounded_http import BoundedHttp
+from api.draining import Draining
 from api.garbage import spare_the_long_lived
 from api.middleware import FrontDoor
 from api.schemas.booking_forms import BookForm
 from infra.access import ApiKeys
 from infra.identity import new_id
 from infra.postgres.pool import Pool, open_pool
+from infra.settings import REQUESTS_AT_ONCE
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 
@@ -61,6 +65,8 @@ class _Services:
     api_keys: ApiKeys
     metrics: Metrics
     pool: Pool
+    admission: Admission
+    draining: Draining
 
 
 async def _validate_only(_request: Request, form: BookForm) -> Response:
@@ -121,7 +127,8 @@ def _app(peer: Peer, dsn: str, connections: int, announce: Callable[[], None]) -
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(dsn, role="booking_api", max_size=connections)
-        app.state.services = _Services(ApiKeys(pool), Metrics(), pool)
+        admission = Admission(REQUESTS_AT_ONCE, time.monotonic)
+        app.state.services = _Services(ApiKeys(pool), Metrics(), pool, admission, Draining())
         spare_the_long_lived()  # as `create_app` does
         announce()
         yield

@@ -10,16 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
-from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.embedded import OWNER, EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 DEMO_KEY = "a-key-of-the-demo-tenant"
@@ -58,6 +59,10 @@ class Serving:
         return httpx.Client(
             base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=30
         )
+
+    def said(self, words: str) -> bool:
+        """Whether they stand in a line that it printed."""
+        return any(words in line for line in self.printed)
 
     @property
     def tail(self) -> str:
@@ -164,6 +169,17 @@ def house() -> Iterator[House]:
             house.kill_server()
         with EmbeddedPostgres(house.data_dir / "postgres"):
             pass  # whoever leaves last stops it
+
+
+@contextmanager
+def commits_held_up(data_dir: Path) -> Iterator[None]:
+    """Nothing is committed until the context ends; it must not outlast the wait for a lock."""
+    with (
+        EmbeddedPostgres(data_dir / "postgres") as server,
+        psycopg.connect(server.dsn(OWNER)) as conn,
+    ):
+        conn.execute("select from booking.tenant_head for update")
+        yield
 
 
 def soon(holds: Callable[[], bool]) -> bool:

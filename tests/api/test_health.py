@@ -6,6 +6,7 @@ from typing import cast
 import psycopg
 from structlog.typing import EventDict
 
+from api.draining import Draining
 from api.readiness import Readiness
 from api.schemas.health import LivenessBody, ReadinessBody
 from api.services import Services
@@ -41,7 +42,7 @@ async def test_pending_migrations_make_it_not_ready(studio: Studio, database: Da
 async def test_a_database_that_does_not_answer_makes_it_not_ready_in_time(
     services: Services, database: Database
 ) -> None:
-    readiness = Readiness(services.pool, lambda: 0.0, migrations())
+    readiness = Readiness(services.pool, lambda: 0.0, migrations(), Draining())
     with psycopg.connect(database.owner_dsn) as conn:
         conn.execute("lock table booking.migration in access exclusive mode")
         async with asyncio.timeout(1.5):
@@ -54,7 +55,7 @@ async def test_a_database_that_does_not_answer_makes_it_not_ready_in_time(
 
 
 async def test_a_queue_that_is_stuck_makes_it_not_ready(services: Services) -> None:
-    checks = await Readiness(services.pool, lambda: 60.0, migrations()).check()
+    checks = await Readiness(services.pool, lambda: 60.0, migrations(), Draining()).check()
     assert checks["commit_queue"] == "nothing was committed for 60 s"
 
 
