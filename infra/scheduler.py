@@ -118,7 +118,7 @@ class Scheduler:
                      where (tenant_id, key) in (
                                select tenant_id, key
                                  from booking.receipt
-                                where recorded_at < clock_timestamp() - %s
+                                where recorded_at < statement_timestamp() - %s
                                 limit %s)
                     """,
                     (RECEIPTS_KEPT, _RECEIPTS_AT_ONCE),
@@ -136,7 +136,7 @@ class Scheduler:
                 """
                 select tenant_id, booking_id
                   from booking.reservation
-                 where hold_expires_at <= clock_timestamp()
+                 where hold_expires_at <= statement_timestamp()
                  group by tenant_id, booking_id
                  order by min(hold_expires_at)
                  limit %s

@@ -16,56 +16,79 @@ return sha256(
 
 
 -- Who stands in the way of these claims once p_vacate is out: other bookings, resources that cannot be claimed, or the claims
--- one another. At most one live claim of a resource can straddle the start of a period, the last one to begin before it; so
--- plain comparisons on the btree find all, which && under row-level security cannot. A hold past its expiry is in the way only
--- of a command that itself does something to that hold: one version cannot be both that and its lapse.
-create function booking.in_the_way(p_tenant uuid, p_claims jsonb, p_vacate uuid[], p_expect jsonb, p_now timestamptz)
-returns table (
-    problem text, claimant uuid, resource_id uuid, booking_id uuid, start_time timestamptz, end_time timestamptz, status text
+-- one another; the first 1001 of them as [{problem, claimant, resource_id, booking_id, start_time, end_time, status}]. lapsed are
+-- the holds past their expiry: in the way only of a command that itself does something to that hold, since one version cannot be
+-- both that and its lapse.
+-- At most one live claim of a resource can straddle the start of a period, the last one to begin before it; so plain comparisons
+-- on the btree find all, which && under row-level security cannot. How far back to look is settled before the look: a bound that
+-- is a look of its own would be a filter over all claims of the resource.
+create function booking.in_the_way(
+    p_tenant uuid, p_claims jsonb, p_vacate uuid[], p_expect jsonb, p_now timestamptz, out blockers jsonb, out lapsed uuid[]
 )
 language plpgsql stable security invoker as $$
 #variable_conflict use_column
 begin
-    return query
+    with claim as materialized (
+        select wanted.*,
+               (select resource.retired from booking.resource
+                 where resource.tenant_id = p_tenant and resource.resource_id = wanted.resource_id) as retired,
+               coalesce(
+                   (select earlier.start_time from booking.reservation earlier
+                     where earlier.tenant_id = p_tenant and earlier.resource_id = wanted.resource_id
+                       and earlier.start_time <= wanted.start_time
+                     order by earlier.start_time desc limit 1),
+                   wanted.start_time) as since
+          from jsonb_to_recordset(p_claims) as wanted (
+                   resource_id uuid, booking_id uuid, start_time timestamptz, end_time timestamptz)
+    ),
+    way as (
+        select case when claim.retired then 'resource-retired' else 'unknown-resource' end as problem, claim.booking_id as claimant,
+               claim.resource_id, null::uuid as booking_id, null::timestamptz as start_time, null::timestamptz as end_time,
+               null::text as status
+          from claim
+         where claim.retired is not false
+        union all
+        select case when taken.status = 'held' and taken.hold_expires_at <= p_now and not p_expect ? taken.booking_id::text
+                    then 'hold-lapsed' else 'taken' end,
+               claim.booking_id, claim.resource_id, taken.booking_id, taken.start_time, taken.end_time, taken.status
+          from claim
+         cross join lateral (
+                   select * from booking.reservation
+                    where reservation.tenant_id = p_tenant and reservation.resource_id = claim.resource_id
+                      and reservation.start_time >= claim.since and reservation.start_time < claim.end_time
+                    order by reservation.start_time     -- as the btree has them: the only index that bounds both ends
+               ) taken
+         where taken.end_time > claim.start_time
+           and not taken.booking_id = any (p_vacate)
+    )
+    select jsonb_agg(jsonb_build_object(
+                   'problem', problem, 'claimant', claimant, 'resource_id', resource_id,
+                   'booking_id', booking_id, 'start_time', start_time, 'end_time', end_time, 'status', status)
+               order by resource_id, start_time, booking_id) filter (where problem <> 'hold-lapsed' and nth <= 1001),
+           array_agg(distinct booking_id) filter (where problem = 'hold-lapsed')
+      into blockers, lapsed
+      from (select way.*, count(*) filter (where problem <> 'hold-lapsed') over (rows unbounded preceding) as nth from way) way;
+
+    if jsonb_array_length(p_claims) > 1 then
+        blockers := nullif(coalesce(blockers, '[]') || coalesce(booking.in_each_others_way(p_claims), '[]'), '[]');
+    end if;
+end $$;
+
+
+-- Who of these claims collide with one another: in the order of their starts, one that begins before all earlier ones have ended.
+-- That finds them without comparing each with each; only for those is one looked for with whom. The later request yields.
+create function booking.in_each_others_way(p_claims jsonb) returns jsonb
+language sql immutable
+begin atomic
     with claim as materialized (
         select ordinality as nth, wanted.*
           from rows from (
                    jsonb_to_recordset(p_claims) as (resource_id uuid, booking_id uuid, start_time timestamptz, end_time timestamptz)
                ) with ordinality as wanted (resource_id, booking_id, start_time, end_time)
-    ),
-    claimable as materialized (
-        select claim.nth,
-               (select resource.retired from booking.resource
-                 where resource.tenant_id = p_tenant and resource.resource_id = claim.resource_id) as retired
-          from claim
     )
-    select case when claimable.retired then 'resource-retired' else 'unknown-resource' end,
-           claim.booking_id, claim.resource_id, null::uuid, null::timestamptz, null::timestamptz, null::text
-      from claim join claimable using (nth)
-     where claimable.retired is not false
-    union all
-    select case when taken.status = 'held' and taken.hold_expires_at <= p_now and not p_expect ? taken.booking_id::text
-                then 'hold-lapsed' else 'taken' end,
-           claim.booking_id, claim.resource_id, taken.booking_id, taken.start_time, taken.end_time, taken.status
-      from claim
-     cross join lateral (
-               select reservation.*
-                 from booking.reservation
-                where reservation.tenant_id = p_tenant
-                  and reservation.resource_id = claim.resource_id
-                  and reservation.start_time < claim.end_time
-                  and reservation.start_time >= coalesce(
-                          (select max(earlier.start_time) from booking.reservation earlier
-                            where earlier.tenant_id = p_tenant and earlier.resource_id = claim.resource_id
-                              and earlier.start_time <= claim.start_time),
-                          claim.start_time)
-           ) taken
-     where taken.end_time > claim.start_time
-       and not taken.booking_id = any (p_vacate)
-    union all
-    -- Among themselves: in the order of their starts a claim collides where it starts before all earlier ones have ended. That
-    -- finds who collides without comparing each with each; only for those is one looked for with whom. The later request yields.
-    select 'same-request', later.booking_id, later.resource_id, first.booking_id, first.start_time, first.end_time, 'same-request'
+    select jsonb_agg(jsonb_build_object(
+               'problem', 'same-request', 'claimant', later.booking_id, 'resource_id', later.resource_id,
+               'booking_id', first.booking_id, 'start_time', first.start_time, 'end_time', first.end_time, 'status', 'same-request'))
       from (select claim.*,
                    max(claim.end_time) over (
                        partition by claim.resource_id order by claim.start_time, claim.nth
@@ -83,7 +106,7 @@ begin
      cross join lateral (select * from claim where claim.nth = least(colliding.nth, other.nth)) first
      cross join lateral (select * from claim where claim.nth = greatest(colliding.nth, other.nth)) later
      where colliding.taken_until > colliding.start_time;
-end $$;
+end;
 
 
 -- Claims whatever the constraint lets through; the count tells whether that was all.
@@ -112,24 +135,23 @@ create function booking.take_claims(
 )
 language plpgsql volatile security invoker as $$
 declare
-    gone uuid[];        -- a plain parameter: an expression in its place would be a filter over the whole tenant
+    wanted int := jsonb_array_length(p_claims);
+    won    int;
+    gone   uuid[];      -- a plain parameter: an expression in its place would be a filter over the whole tenant
 begin
     if p_vacate is null then            -- nothing to put back should it fail: try first, look only then
-        if booking.insert_claims(p_tenant, p_claims) = jsonb_array_length(p_claims) then
+        won := booking.insert_claims(p_tenant, p_claims);
+        if won = wanted then
             return;
         end if;
-        delete from booking.reservation
-         where tenant_id = p_tenant
-           and booking_id = any (array(select (claim ->> 'booking_id')::uuid from jsonb_array_elements(p_claims) claim));
+        if won > 0 then
+            gone := array(select (claim ->> 'booking_id')::uuid from jsonb_array_elements(p_claims) claim);
+            delete from booking.reservation where tenant_id = p_tenant and booking_id = any (gone);
+        end if;
     end if;
 
-    select jsonb_agg(to_jsonb(way) - 'nth' order by way.resource_id, way.start_time, way.booking_id)
-               filter (where way.problem <> 'hold-lapsed' and way.nth <= 1001),
-           array_agg(distinct way.booking_id) filter (where way.problem = 'hold-lapsed')
-      into blockers, lapsed
-      from (select found.*,
-                   row_number() over (order by found.problem = 'hold-lapsed', found.resource_id, found.start_time) as nth
-              from booking.in_the_way(p_tenant, p_claims, coalesce(p_vacate, '{}'), p_expect, p_now) found) way;
+    select way.blockers, way.lapsed into blockers, lapsed
+      from booking.in_the_way(p_tenant, p_claims, coalesce(p_vacate, '{}'), p_expect, p_now) way;
     if blockers is not null then
         lapsed := null;
         return;
@@ -137,7 +159,7 @@ begin
 
     gone := coalesce(p_vacate, '{}') || coalesce(lapsed, '{}');
     delete from booking.reservation where tenant_id = p_tenant and booking_id = any (gone);
-    if booking.insert_claims(p_tenant, p_claims) < jsonb_array_length(p_claims) then
+    if booking.insert_claims(p_tenant, p_claims) < wanted then
         raise exception 'reservations changed outside append_commands';
     end if;
 end $$;
@@ -147,6 +169,7 @@ end $$;
 --   keys         its idempotency keys (several for an atomic group), with the request's fingerprint
 --   expect       {stream: version it was decided on}
 --   deadline     from this moment on it must be decided again
+--   series       the call that it came in with others, whose order counts: after one that must be decided again, so must they
 --   refusal      what the domain refused already: recorded under the keys, unless unkept
 --   vacate       bookings whose claims go;  claims: those that come;  confirm: bookings whose claims become confirmed
 --   resources    rows of the resource projection as they shall be
@@ -169,6 +192,7 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_sort = off
 as $$
 #variable_conflict use_column
 declare
@@ -184,6 +208,7 @@ declare
     event          jsonb;
     blockers       jsonb;
     lapsed         uuid[];
+    broken         text[] := '{}';      -- series with a command that must be decided again
     appended       booking.event[] := '{}';
     receipts       booking.receipt[] := '{}';
 begin
@@ -221,7 +246,7 @@ begin
     ix := -1;
     for command in
         select * from jsonb_to_recordset(p_commands) as (
-            keys text[], fingerprint text, expect jsonb, deadline timestamptz, refusal jsonb, unkept boolean,
+            keys text[], fingerprint text, expect jsonb, deadline timestamptz, series text, refusal jsonb, unkept boolean,
             vacate uuid[], claims jsonb, confirm uuid[], resources jsonb, events jsonb, facts jsonb)
     loop
         ix := ix + 1;
@@ -238,12 +263,11 @@ begin
             return next; continue;
         end if;
 
-        -- 2. Decided on something that has changed, or too late: the caller decides again.
-        if not versions @> coalesce(command.expect, '{}') then
-            verdict := 'stale'; info := versions; return next; continue;
-        end if;
-        if command.deadline <= decided_at then
-            verdict := 'late'; info := null; return next; continue;
+        -- 2. Decided on something that has changed, too late, or ahead of one that it came after: the caller decides again.
+        verdict := case when not versions @> coalesce(command.expect, '{}') or command.series = any (broken) then 'stale'
+                        when command.deadline <= decided_at then 'late' end;
+        if verdict is not null then
+            broken := broken || command.series; info := versions; return next; continue;
         end if;
 
         -- 3. Refused by the domain, or decided by the claims.
@@ -363,6 +387,6 @@ end $$;
 revoke execute on all functions in schema booking from public;
 grant execute on function booking.current_tenant() to booking_api, booking_background;
 grant execute on function
-    booking.link_hash, booking.in_the_way, booking.insert_claims, booking.take_claims, booking.put_resources,
+    booking.link_hash, booking.in_the_way, booking.in_each_others_way, booking.insert_claims, booking.take_claims, booking.put_resources,
     booking.append_commands, booking.append_batch
 to booking_api;

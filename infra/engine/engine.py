@@ -1,7 +1,7 @@
 """The way of a command and of a query: look, let the domain decide, append, answer."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -23,7 +23,7 @@ from infra.engine.unit import NeedsFreshView, Unit
 from infra.engine.view import Loaded, View
 from infra.errors import CommandFailed, Contended, Overloaded, Unavailable
 from infra.log.append import Outcome, Verdict
-from infra.log.commit_queue import CommitQueue
+from infra.log.commit_queue import CommitQueue, Series
 from infra.pacing import Pace, Rounds
 
 ATTEMPTS = 4
@@ -177,18 +177,20 @@ class BookingEngine:
         undecided = list(units)
         try:
             seal = await self._seal_for(caller.tenant_id, units)
-            for attempt in range(ATTEMPTS):
-                view = await self._view(caller.tenant_id, undecided, fresh=attempt > 0)
+            attempts = 0  # at the first of the undecided
+            while undecided and attempts < ATTEMPTS:
+                view = await self._view(caller.tenant_id, undecided, fresh=attempts > 0)
                 try:
                     decisions = await self._decide(undecided, view, seal)
                 except NeedsFreshView:
                     view = await self._view(caller.tenant_id, undecided, fresh=True)
                     decisions = await self._decide(undecided, view, seal)
-                undecided = await self._append_all(
-                    caller, zip(undecided, decisions, strict=True), view, answers
+                decided = list(zip(undecided, decisions, strict=True))
+                first, undecided = (
+                    undecided[0],
+                    await self._append_all(caller, decided, view, answers),
                 )
-                if not undecided:
-                    break
+                attempts = attempts + 1 if undecided and undecided[0] is first else 1
             error: Unavailable = Contended()
         except Unavailable as unavailable:
             error = unavailable
@@ -207,7 +209,7 @@ class BookingEngine:
     async def _append_all(
         self,
         caller: Caller,
-        decided: Iterable[tuple[Unit, Decision]],
+        decided: Collection[tuple[Unit, Decision]],
         view: View,
         answers: dict[Unit, Answers],
     ) -> list[Unit]:
@@ -216,12 +218,13 @@ class BookingEngine:
         Returns:
             The units to be decided again, in their order.
         """
+        series = Series() if len(decided) > 1 else None
         pace = Pace(self._rounds)
         on_their_way: list[tuple[Unit, Decision, asyncio.Future[Outcome] | None]] = []
         for unit, decision in decided:
             await pace.pause()
             try:
-                sent = self._send(caller.tenant_id, decision)
+                sent = self._send(caller.tenant_id, decision, series)
             except Unavailable as error:
                 answers[unit] = Refused(error, caller.request_id)
             else:
@@ -240,10 +243,12 @@ class BookingEngine:
                 answers[unit] = answer
         return again
 
-    def _send(self, tenant_id: TenantId, decision: Decision) -> asyncio.Future[Outcome] | None:
+    def _send(
+        self, tenant_id: TenantId, decision: Decision, series: Series | None
+    ) -> asyncio.Future[Outcome] | None:
         if decision.append is None:
             return None
-        return self._queue.enqueue(tenant_id, decision.append)
+        return self._queue.enqueue(tenant_id, decision.append, series)
 
     async def _answer(
         self, unit: Unit, decision: Decision, view: View, outcome: Outcome | None
@@ -252,7 +257,7 @@ class BookingEngine:
         if outcome is None or (outcome.verdict is Verdict.REFUSED and not outcome.replayed):
             if decision.error is not None:
                 return unit.refuse(decision)
-        elif outcome.verdict in (Verdict.STALE, Verdict.LATE):
+        elif outcome.undecided:
             return None
         elif outcome.verdict is not Verdict.ACCEPTED:
             return refusal_in(outcome, unit)

@@ -102,11 +102,17 @@ class AppendCommand:
         """How many claims it makes: the part of its cost that its size does not tell."""
         return len(self.changes.claimed)
 
-    def encode(self) -> bytes:
-        """Gives it as the JSON that `append_commands` documents; what is empty is left out."""
+    def encode(self, series: str | None = None) -> bytes:
+        """Gives it as the JSON that `append_commands` documents; what is empty is left out.
+
+        Args:
+            series: the call that it came in with others; None where it came alone.
+        """
         fields: dict[str, object] = {
             "expect": {str(stream): version for stream, version in self.expect.items()}
         }
+        if series is not None:
+            fields["series"] = series
         if self.keys:
             fields |= {"keys": self.keys, "fingerprint": self.fingerprint, "facts": self.facts}
         if self.deadline is not None:
@@ -149,6 +155,11 @@ class Outcome:
     info: JsonValue
     replayed: bool = False
     facts: dict[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the command has to be decided again."""
+        return self.verdict in (Verdict.STALE, Verdict.LATE)
 
 
 async def append_batch(

@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
@@ -20,6 +20,7 @@ import structlog
 
 from domain.ids import TenantId
 from infra.errors import CommandFailed, OutcomeUnknown, Overloaded
+from infra.identity import new_id
 from infra.log.append import AppendCommand, Outcome
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,22 @@ class QueueLimits:
 
 
 @dataclass(slots=True, eq=False)
+class Series:
+    """Commands of one call, in an order that counts.
+
+    After one that must be decided again, so must they: they may travel apart, and none that comes
+    later may be decided sooner.
+
+    Attributes:
+        series_id: for the log to know them by.
+        broken_by: the outcome that one of them has to be decided again for.
+    """
+
+    series_id: str = field(default_factory=lambda: str(new_id()))
+    broken_by: Outcome | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Waiting:
     """A command in the queue or on its way, and who waits for its outcome."""
 
@@ -64,6 +81,7 @@ class Waiting:
     encoded: bytes
     since: float
     answer: asyncio.Future[Outcome]
+    series: Series | None
 
     def resolve(self, outcome: Outcome) -> None:
         """Answers it, unless its caller has left."""
@@ -133,12 +151,15 @@ class CommitQueue:
         self._last_landing = clock()
         self._closed = False
 
-    def enqueue(self, tenant_id: TenantId, command: AppendCommand) -> "asyncio.Future[Outcome]":
+    def enqueue(
+        self, tenant_id: TenantId, command: AppendCommand, series: Series | None = None
+    ) -> "asyncio.Future[Outcome]":
         """Puts a command in its tenant's line; its place there is taken on return.
 
         Args:
             tenant_id: whose command it is.
             command: what was decided.
+            series: of the call that it came in with others; None where it came alone.
 
         Returns:
             The outcome to come. It fails with `Unavailable` when nothing is known to be decided, or
@@ -148,7 +169,7 @@ class CommitQueue:
         Raises:
             Overloaded: the queue is full, for all or for this tenant, or closed.
         """
-        encoded = command.encode()
+        encoded = command.encode(None if series is None else series.series_id)
         line = self._queues.get(tenant_id)
         if (
             self._closed
@@ -159,7 +180,7 @@ class CommitQueue:
             self._observer.decided("overloaded")
             raise Overloaded
         loop = asyncio.get_running_loop()
-        waiting = Waiting(command, encoded, self._clock(), loop.create_future())
+        waiting = Waiting(command, encoded, self._clock(), loop.create_future(), series)
         if line is None:
             line = self._queues[tenant_id] = deque()
         line.append(waiting)
@@ -286,6 +307,9 @@ class CommitQueue:
 
     async def _deliver(self, batch: Batch) -> None:
         """Gets every passenger an answer, and never lets neighbours pay for one command."""
+        batch = self._without_broken_series(batch)
+        if not batch:
+            return
         try:
             try:
                 outcomes = await self._door.append(batch)
@@ -305,7 +329,21 @@ class CommitQueue:
             for tenant_id, passengers in batch.items():
                 for waiting, outcome in zip(passengers, outcomes[tenant_id], strict=True):
                     self._observer.decided("replayed" if outcome.replayed else outcome.verdict)
+                    if outcome.undecided and waiting.series is not None:
+                        waiting.series.broken_by = outcome
                     waiting.resolve(outcome)
+
+    def _without_broken_series(self, batch: Batch) -> Batch:
+        """Answers those that came after one that has to be decided again, in an earlier flight."""
+        flying: Batch = {}
+        for tenant_id, passengers in batch.items():
+            for waiting in passengers:
+                if waiting.series is None or waiting.series.broken_by is None:
+                    flying.setdefault(tenant_id, []).append(waiting)
+                else:
+                    self._observer.decided(waiting.series.broken_by.verdict)
+                    waiting.resolve(waiting.series.broken_by)
+        return flying
 
     async def _bisect(self, batch: Batch, error: psycopg.Error) -> None:
         """Finds the one command that the database cannot take, and sends the others without it."""

@@ -1,9 +1,10 @@
 """The log's one door decides a call's commands as if they had come one by one."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from uuid import UUID
 
 import psycopg
@@ -52,10 +53,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Ask:
-    """One command: the wishes of one or two bookings, and the key it comes under."""
+    """One command: the wishes of one or two bookings, its key, and the series it belongs to."""
 
     wishes: tuple[Wish, ...]
     key: str | None
+    series: str | None = None
 
 
 wishes = st.builds(
@@ -69,6 +71,7 @@ asks = st.builds(
     Ask,
     wishes=st.lists(wishes, min_size=1, max_size=2, unique_by=lambda wish: wish.booking).map(tuple),
     key=st.none() | st.sampled_from("abc"),
+    series=st.none() | st.sampled_from("xy"),
 )
 
 
@@ -79,6 +82,20 @@ class Model:
     claims: dict[BookingId, list[Claim]] = field(default_factory=dict)
     versions: dict[UUID, int] = field(default_factory=dict)
     receipts: dict[str, tuple[Ask, Verdict]] = field(default_factory=dict)
+
+    def decide_all(self, asks: Sequence[Ask], known: Mapping[UUID, int]) -> Iterator[Verdict]:
+        broken: set[str | None] = set()
+        for ask in asks:
+            expected: dict[UUID, int] = {
+                wish.booking_id: known.get(wish.booking_id, 0) for wish in ask.wishes
+            }
+            if ask.series in broken and ask.key not in self.receipts:
+                verdict = Verdict.STALE
+            else:
+                verdict = self.decide(ask, expected)
+            if verdict is Verdict.STALE and ask.series is not None:
+                broken.add(ask.series)
+            yield verdict
 
     def decide(self, ask: Ask, expected: Mapping[UUID, int]) -> Verdict:
         if ask.key in self.receipts:
@@ -134,8 +151,10 @@ class Door:
     tenant_id: TenantId
     owner_dsn: str
 
-    async def call(self, commands: Sequence[AppendCommand]) -> list[Outcome]:
-        encoded = [command.encode() for command in commands]
+    async def call(
+        self, commands: Sequence[AppendCommand], series: Iterable[str | None] = repeat(None)
+    ) -> list[Outcome]:
+        encoded = [command.encode(its) for command, its in zip(commands, series, strict=False)]
         outcomes = await append_batch(self.conn, {self.tenant_id: encoded}, LAPSE)
         return outcomes[self.tenant_id]
 
@@ -194,11 +213,8 @@ async def test_a_call_is_decided_as_if_one_by_one(
         for call in calls:
             known = dict(model.versions)  # what the caller has read before the call
             commands = [as_command(ask, known) for ask in call]
-            expected = [
-                model.decide(ask, command.expect)
-                for ask, command in zip(call, commands, strict=True)
-            ]
-            outcomes = await door.call(commands)
+            expected = list(model.decide_all(call, known))
+            outcomes = await door.call(commands, [ask.series for ask in call])
             assert [outcome.verdict for outcome in outcomes] == expected
             assert door.claims() == {c for claims in model.claims.values() for c in claims}
         assert door.first_break() is None
