@@ -2,7 +2,8 @@
 
 FastAPI reads the body before anything of ours could look at the role, takes any JSON that Python
 takes, and ignores query parameters that nobody declared. A `StrictRoute` does these three before
-it hands on to FastAPI, which then binds the declared parameters as ever.
+it hands on to FastAPI, which then binds the declared parameters as ever; a form that is all that a
+route takes, it binds itself.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from api.call import call_of
 from api.large_requests import LARGE_BYTES
@@ -32,6 +34,7 @@ from api.strict_json import parse_json
 
 # Any: as FastAPI declares it; the first two parts of a coroutine's type are never used.
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+StrictHandler = Callable[["StrictRequest"], Coroutine[Any, Any, Response]]
 
 
 class StrictRequest(Request):
@@ -90,6 +93,13 @@ class StrictRequest(Request):
         """Whether the body says little enough to be worked on at once."""
         return len(self.content) <= LARGE_BYTES
 
+    def header(self, name: bytes, default: str) -> str:
+        """Gives the first header of a name in lower case, quicker than Starlette does."""
+        return next(
+            (value.decode("latin-1") for key, value in self.scope["headers"] if key == name),
+            default,
+        )
+
     async def body(self) -> bytes:
         """Gives FastAPI the body that was read."""
         return self.content
@@ -99,7 +109,7 @@ class StrictRequest(Request):
         return self.value
 
     async def _content(self, limit: int) -> bytes:
-        declared = self.headers.get("content-length", "")
+        declared = self.header(b"content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise _too_large(limit)
         chunks: list[bytes] = []
@@ -117,7 +127,7 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """Puts the checks before FastAPI's handler."""
-        bind_and_run = super().get_route_handler()
+        bind_and_run = _bind_form_alone(self) or super().get_route_handler()
         permission = permission_in(self.openapi_extra)
         max_body_bytes = max_body_bytes_in(self.openapi_extra)
         form = self.body_field
@@ -153,6 +163,40 @@ class StrictRoute(APIRoute):
         return handle
 
 
+def _bind_form_alone(route: APIRoute) -> StrictHandler | None:
+    """Binds the form of a route that takes nothing else.
+
+    FastAPI's binding, made for all that a route may take, costs as much as all other reading.
+
+    Returns:
+        What answers a request; None for a route that takes more, or no form.
+    """
+    takes, field = route.dependant, route.body_field
+    takes_more = (
+        takes.path_params
+        or takes.query_params
+        or takes.header_params
+        or takes.cookie_params
+        or takes.dependencies
+    )
+    if field is None or takes_more or takes.request_param_name is None:
+        return None
+    endpoint, request_name, form_name = route.endpoint, takes.request_param_name, field.name
+    form: TypeAdapter[object] = TypeAdapter(field.field_info.annotation or object)
+
+    async def bind_and_run(request: StrictRequest) -> Response:
+        try:
+            value = form.validate_python(request.value)
+        except ValidationError as error:
+            raise RequestValidationError(
+                [{**found, "loc": ("body", *found["loc"])} for found in error.errors()]
+            ) from error
+        answer: Response = await endpoint(**{request_name: request, form_name: value})
+        return answer
+
+    return bind_and_run
+
+
 def _check_query(query_string: bytes, known: Mapping[str, bool]) -> None:
     """Refuses what FastAPI would pass over: unknown parameters, repeated ones, NUL characters.
 
@@ -180,13 +224,13 @@ def _check_query(query_string: bytes, known: Mapping[str, bool]) -> None:
         raise ProblemError(validation_failed(*errors))
 
 
-def _check_type(request: Request) -> None:
+def _check_type(request: StrictRequest) -> None:
     """Refuses bodies that are not declared as JSON in UTF-8, or that are compressed."""
-    declared = request.headers.get("content-type", "")
+    declared = request.header(b"content-type", "")
     if not _JSON.fullmatch(declared):
         said = f"{declared[:100]!r} is not" if declared else "A missing content type is not"
         raise _unsupported(f"{said} taken; send application/json.")
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if request.header(b"content-encoding", "identity") != "identity":
         raise _unsupported("A compressed body is not taken; send it as it is.")
 
 

@@ -72,7 +72,8 @@ class BookingEngine:
         Returns:
             The thing after it, durable; or why it was not done.
         """
-        return (await self.execute_all(caller, [request]))[0]
+        (answer,) = await self._decide_in_turn(caller, [Unit(caller, [request])])
+        return answer if isinstance(answer, Refused) else answer[0]
 
     async def execute_all(self, caller: Caller, requests: Sequence[CommandRequest]) -> list[Result]:
         """Does what many commands ask, each for itself, decided in their order.
@@ -165,6 +166,8 @@ class BookingEngine:
 
     async def _decide_in_turn(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
         streams = {stream for unit in units for stream in unit.streams_to_load}
+        if not streams:
+            return await self._decide_wave(caller, units)
         try:
             async with self._turns.of(caller.tenant_id, streams):
                 return await self._decide_wave(caller, units)

@@ -36,7 +36,14 @@ class NeedsFreshView(Exception):
 
 
 class Unit:
-    """Requests decided as one, on behalf of one caller."""
+    """Requests decided as one, on behalf of one caller.
+
+    Attributes:
+        caller: who asks.
+        requests: all applied, or none.
+        stream_ids: the stream of each request.
+        keys: their idempotency keys.
+    """
 
     def __init__(self, caller: Caller, requests: Sequence[CommandRequest]) -> None:
         """Takes the requests; decides nothing yet.
@@ -47,22 +54,18 @@ class Unit:
         """
         self.caller = caller
         self.requests = requests
+        self.stream_ids = tuple(stream_of(request.command) for request in requests)
         self._command_id = new_id()
         keys = [request.idempotency for request in requests if request.idempotency is not None]
         self.keys = tuple(dict.fromkeys(key.key for key in keys))
         self._fingerprint = _joined([key.fingerprint for key in keys]) if keys else None
 
     @property
-    def stream_ids(self) -> tuple[UUID, ...]:
-        """The stream of each request."""
-        return tuple(stream_of(request.command) for request in self.requests)
-
-    @property
     def streams_to_load(self) -> set[UUID]:
         """The streams that must exist; what is made here needs no look before the log's own."""
         return {
-            stream_of(request.command)
-            for request in self.requests
+            stream
+            for stream, request in zip(self.stream_ids, self.requests, strict=True)
             if not isinstance(request.command, Book | RegisterResource)
         }
 
@@ -98,8 +101,7 @@ class Unit:
             # Whatever the group does to a hold, its slot may be what another of its commands needs.
             deadlines += _expiries(touched.values(), view.now)
             events += _lapses(touched.values(), view.now)
-        for place, request in enumerate(self.requests):
-            stream = stream_of(request.command)
+        for place, (stream, request) in enumerate(zip(self.stream_ids, self.requests, strict=True)):
             before = touched.get(stream)
             try:
                 _check_standing(request, before)
