@@ -20,7 +20,7 @@ from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
 from infra.master_key import MasterKey
-from infra.postgres.migrator import migrations
+from infra.postgres.schema import read_schema
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
@@ -68,7 +68,7 @@ async def running_services(
             pool=running.pool,
             api_keys=ApiKeys(running.pool),
             metrics=metrics,
-            readiness=Readiness(running.pool, running.queue.stuck_for, migrations(), draining),
+            readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(master_key.derive("cursor")),
             fingerprints=Fingerprints(master_key.derive("request-fingerprint")),
             admission=Admission(requests_at_once, time.monotonic),

@@ -1,13 +1,22 @@
 """Whether this process can serve: the database answers, is migrated, and commits get through."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import psycopg
+from psycopg.rows import class_row
 
 from api.draining import Draining
-from infra.postgres.migrator import Migration
 from infra.postgres.pool import Pool
+from infra.postgres.schema import (
+    APPLIED_FUNCTION_FILES,
+    APPLIED_MIGRATIONS,
+    HAS_FUNCTION_FILES,
+    Applied,
+    AppliedFunctionFile,
+    AppliedMigration,
+    Schema,
+)
 
 ANSWER_SECONDS = 1.0
 STUCK_SECONDS = 15.0
@@ -23,7 +32,7 @@ class Readiness:
         self,
         pool: Pool,
         stuck_for: Callable[[], float],
-        migrations: Sequence[Migration],
+        schema: Schema,
         draining: Draining,
     ) -> None:
         """Look at nothing yet.
@@ -31,12 +40,13 @@ class Readiness:
         Args:
             pool: connections of `booking_api`.
             stuck_for: for how many seconds commands have waited with none committed.
-            migrations: those that this program was written for.
+            schema: what this program was written for. A database may have more: processes of the
+                version before stay ready while a newer one is deployed.
             draining: whether it has been told to stop.
         """
         self._pool = pool
         self._stuck_for = stuck_for
-        self._migrations = {(migration.version, migration.sha256) for migration in migrations}
+        self._schema = schema
         self._draining = draining
         self._look: asyncio.Task[str] | None = None
 
@@ -68,7 +78,13 @@ class Readiness:
 
     async def _migrations_applied(self) -> str:
         async with self._pool.connection() as conn:
-            cursor = await conn.execute("select version, sha256 from booking.migration")
-            applied = {(version, sha256) for version, sha256 in await cursor.fetchall()}
-        missing = len(self._migrations - applied)
+            cursor = conn.cursor(row_factory=class_row(AppliedMigration))
+            await cursor.execute(APPLIED_MIGRATIONS)
+            migrations = {line.version: line async for line in cursor}
+            function_files = {}
+            if (await conn.execute(HAS_FUNCTION_FILES)).rowcount:
+                lines = conn.cursor(row_factory=class_row(AppliedFunctionFile))
+                await lines.execute(APPLIED_FUNCTION_FILES)
+                function_files = {line.name: line async for line in lines}
+        missing = len(self._schema.lacking(Applied(migrations, function_files)))
         return f"{missing} pending: run booking migrate" if missing else OK

@@ -1,1 +1,1 @@
-"""The database's schema: numbered SQL files, applied once each, in order, only forward."""
+"""The database's schema: numbered SQL files, applied once each, and functions, replaced whole."""

@@ -14,9 +14,9 @@ from api.cli.server import CannotListen
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
 from infra.importing.reading import WrongFile
-from infra.postgres.migrator import MigrationError
 from infra.postgres.preflight import DatabaseUnfit
 from infra.postgres.role_check import RoleUnsafe
+from infra.postgres.schema import MigrationError
 from infra.postgres.server_user import EmbeddedPostgresError
 from infra.rebuilding import RebuildingError
 from infra.settings import SettingsError

@@ -4,6 +4,7 @@ import asyncio
 from typing import cast
 
 import psycopg
+import pytest
 from structlog.typing import EventDict
 
 from api.draining import Draining
@@ -11,7 +12,8 @@ from api.readiness import Readiness
 from api.schemas.health import LivenessBody, ReadinessBody
 from api.services import Services
 from infra.database import Database
-from infra.postgres.migrator import migrations
+from infra.postgres.migrator import migrate
+from infra.postgres.schema import FunctionFile, Schema, read_schema
 from tests.api.conftest import Json, Studio, assert_problem
 
 
@@ -39,10 +41,35 @@ async def test_pending_migrations_make_it_not_ready(studio: Studio, database: Da
     assert answer.headers["retry-after"]
 
 
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [
+        (None, "1 pending: run booking migrate"),
+        (1, "1 pending: run booking migrate"),
+        (2, "ok"),
+        (3, "ok"),
+    ],
+)
+async def test_an_older_function_file_makes_it_not_ready_and_a_newer_one_does_not(
+    services: Services, database: Database, there: int | None, says: str
+) -> None:
+    def schema(revision: int) -> Schema:
+        file = FunctionFile("functions/studio.sql", revision, f"text {revision}", b"select 1")
+        return Schema(read_schema().migrations, (file,))
+
+    if there is None:
+        with psycopg.connect(database.owner_dsn) as conn:
+            conn.execute("drop table if exists booking.function_file")
+    else:
+        migrate(database.owner_dsn, schema(there))
+    checks = await Readiness(services.pool, lambda: 0.0, schema(2), Draining()).check()
+    assert checks["migrations"] == says
+
+
 async def test_a_database_that_does_not_answer_makes_it_not_ready_in_time(
     services: Services, database: Database
 ) -> None:
-    readiness = Readiness(services.pool, lambda: 0.0, migrations(), Draining())
+    readiness = Readiness(services.pool, lambda: 0.0, read_schema(), Draining())
     with psycopg.connect(database.owner_dsn) as conn:
         conn.execute("lock table booking.migration in access exclusive mode")
         async with asyncio.timeout(1.5):
@@ -55,7 +82,7 @@ async def test_a_database_that_does_not_answer_makes_it_not_ready_in_time(
 
 
 async def test_a_queue_that_is_stuck_makes_it_not_ready(services: Services) -> None:
-    checks = await Readiness(services.pool, lambda: 60.0, migrations(), Draining()).check()
+    checks = await Readiness(services.pool, lambda: 60.0, read_schema(), Draining()).check()
     assert checks["commit_queue"] == "nothing was committed for 60 s"
 
 

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from infra.database import Database
 from infra.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres
-from infra.postgres.migrator import MigrationError, migrate
+from infra.postgres.migrator import migrate
 from infra.postgres.pool import open_pool, reading
 from infra.postgres.preflight import (
     DatabaseUnfit,
@@ -24,6 +24,7 @@ from infra.postgres.preflight import (
     check_runtime,
 )
 from infra.postgres.role_check import ROLES, RoleUnsafe, check_role
+from infra.postgres.schema import MigrationError
 
 ours = count(1)
 
