@@ -1,7 +1,7 @@
 """A command as the log's one door sees it, and what the door answers.
 
-The door is the SQL function `booking.append_batch` (migrations/0003_append_commands.sql), which
-decides each tenant's commands one after the other and commits them together.
+The door is the SQL function `booking.append_batch` (migrations/functions/append_commands.sql),
+which decides each tenant's commands one after the other and commits them together.
 """
 
 from collections.abc import Mapping, Sequence

@@ -203,6 +203,20 @@ def test_a_program_goes_on_with_functions_newer_than_its_own_and_with_ones_it_do
     assert answer(database, "select booking.asked()") == 2
 
 
+def test_the_functions_may_be_run_again(database: Database) -> None:
+    catalogue = """
+        select oid::regprocedure::text, pg_get_functiondef(oid), proacl::text
+          from pg_proc where pronamespace = 'booking'::regnamespace order by 1
+    """
+    files = read_schema().function_files
+    assert files
+    with psycopg.connect(database.owner_dsn) as conn:
+        once = conn.execute(catalogue.encode()).fetchall()
+        for file in files:
+            conn.execute(file.statements)
+        assert conn.execute(catalogue.encode()).fetchall() == once
+
+
 def test_nobody_but_the_owner_may_write_what_was_applied(
     database: Database, tmp_path: Path
 ) -> None:

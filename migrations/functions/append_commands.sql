@@ -1,0 +1,401 @@
+-- Revision 1.
+--
+-- The one door to the log. append_batch takes many tenants' waiting commands in one round trip and one commit; append_commands
+-- decides one tenant's commands, one after the other, under the lock of its head row. The pieces below are called by it alone.
+--
+-- Whoever changes this file gives it the next revision: that is how a database learns of it. Every statement may be run again.
+-- Processes of the revision before go on calling append_batch and append_commands: these keep their parameters and results, or get
+-- a new function beside them, until a later revision drops the old one. A call under way goes on in its old text and calls the
+-- pieces' new one. Of a piece, "create or replace" changes neither the result nor the parameters' names, and makes a second function
+-- where the parameters' types change: drop the old one first (drop function if exists). A call in need of it just then fails whole.
+
+
+-- One link of a tenant's hash chain: sha256(previous ‖ tenant ‖ seq ‖ stream ‖ version ‖ recorded_at in µs since 1970
+-- ‖ sha256(topic) ‖ sha256(state) ‖ sha256(metadata)); integers big-endian, UUIDs as 16 bytes.
+create or replace function booking.link_hash(
+    previous bytea, tenant_id uuid, seq bigint, stream_id uuid, version int, recorded_us bigint,
+    topic text, state text, metadata text
+) returns bytea
+language sql immutable parallel safe
+return sha256(
+    previous || uuid_send(tenant_id) || int8send(seq) || uuid_send(stream_id) || int4send(version) || int8send(recorded_us)
+    || sha256(convert_to(topic, 'UTF8')) || sha256(convert_to(state, 'UTF8')) || sha256(convert_to(metadata, 'UTF8'))
+);
+
+
+-- Who stands in the way of these claims once p_vacate is out: other bookings, resources that cannot be claimed, or the claims
+-- one another; the first 1001 of them as [{problem, claimant, resource_id, booking_id, start_time, end_time, status}]. lapsed are
+-- the holds past their expiry: in the way only of a command that itself does something to that hold, since one version cannot be
+-- both that and its lapse.
+-- At most one live claim of a resource can straddle the start of a period, the last one to begin before it; so plain comparisons
+-- on the btree find all, which && under row-level security cannot. How far back to look is settled before the look: a bound that
+-- is a look of its own would be a filter over all claims of the resource.
+drop function if exists booking.in_the_way(uuid, jsonb, uuid[], jsonb, timestamptz);     -- it returned a table once
+create or replace function booking.in_the_way(
+    p_tenant uuid, p_claims jsonb, p_vacate uuid[], p_expect jsonb, p_now timestamptz, out blockers jsonb, out lapsed uuid[]
+)
+language plpgsql stable security invoker as $$
+#variable_conflict use_column
+begin
+    with claim as materialized (
+        select wanted.*,
+               (select resource.retired from booking.resource
+                 where resource.tenant_id = p_tenant and resource.resource_id = wanted.resource_id) as retired,
+               coalesce(
+                   (select earlier.start_time from booking.reservation earlier
+                     where earlier.tenant_id = p_tenant and earlier.resource_id = wanted.resource_id
+                       and earlier.start_time <= wanted.start_time
+                     order by earlier.start_time desc limit 1),
+                   wanted.start_time) as since
+          from jsonb_to_recordset(p_claims) as wanted (
+                   resource_id uuid, booking_id uuid, start_time timestamptz, end_time timestamptz)
+    ),
+    way as (
+        select case when claim.retired then 'resource-retired' else 'unknown-resource' end as problem, claim.booking_id as claimant,
+               claim.resource_id, null::uuid as booking_id, null::timestamptz as start_time, null::timestamptz as end_time,
+               null::text as status
+          from claim
+         where claim.retired is not false
+        union all
+        select case when taken.status = 'held' and taken.hold_expires_at <= p_now and not p_expect ? taken.booking_id::text
+                    then 'hold-lapsed' else 'taken' end,
+               claim.booking_id, claim.resource_id, taken.booking_id, taken.start_time, taken.end_time, taken.status
+          from claim
+         cross join lateral (
+                   select * from booking.reservation
+                    where reservation.tenant_id = p_tenant and reservation.resource_id = claim.resource_id
+                      and reservation.start_time >= claim.since and reservation.start_time < claim.end_time
+                    order by reservation.start_time     -- as the btree has them: the only index that bounds both ends
+               ) taken
+         where taken.end_time > claim.start_time
+           and not taken.booking_id = any (p_vacate)
+    )
+    select jsonb_agg(jsonb_build_object(
+                   'problem', problem, 'claimant', claimant, 'resource_id', resource_id,
+                   'booking_id', booking_id, 'start_time', start_time, 'end_time', end_time, 'status', status)
+               order by resource_id, start_time, booking_id) filter (where problem <> 'hold-lapsed' and nth <= 1001),
+           array_agg(distinct booking_id) filter (where problem = 'hold-lapsed')
+      into blockers, lapsed
+      from (select way.*, count(*) filter (where problem <> 'hold-lapsed') over (rows unbounded preceding) as nth from way) way;
+
+    if jsonb_array_length(p_claims) > 1 then
+        blockers := nullif(coalesce(blockers, '[]') || coalesce(booking.in_each_others_way(p_claims), '[]'), '[]');
+    end if;
+end $$;
+
+
+-- Who of these claims collide with one another: in the order of their starts, one that begins before all earlier ones have ended.
+-- That finds them without comparing each with each; only for those is one looked for with whom. The later request yields.
+create or replace function booking.in_each_others_way(p_claims jsonb) returns jsonb
+language sql immutable
+begin atomic
+    with claim as materialized (
+        select ordinality as nth, wanted.*
+          from rows from (
+                   jsonb_to_recordset(p_claims) as (resource_id uuid, booking_id uuid, start_time timestamptz, end_time timestamptz)
+               ) with ordinality as wanted (resource_id, booking_id, start_time, end_time)
+    )
+    select jsonb_agg(jsonb_build_object(
+               'problem', 'same-request', 'claimant', later.booking_id, 'resource_id', later.resource_id,
+               'booking_id', first.booking_id, 'start_time', first.start_time, 'end_time', first.end_time, 'status', 'same-request'))
+      from (select claim.*,
+                   max(claim.end_time) over (
+                       partition by claim.resource_id order by claim.start_time, claim.nth
+                       rows between unbounded preceding and 1 preceding) as taken_until
+              from claim) colliding
+     cross join lateral (
+               select sibling.*
+                 from claim sibling
+                where sibling.resource_id = colliding.resource_id
+                  and sibling.nth <> colliding.nth
+                  and sibling.start_time < colliding.end_time
+                  and colliding.start_time < sibling.end_time
+                limit 1
+           ) other
+     cross join lateral (select * from claim where claim.nth = least(colliding.nth, other.nth)) first
+     cross join lateral (select * from claim where claim.nth = greatest(colliding.nth, other.nth)) later
+     where colliding.taken_until > colliding.start_time;
+end;
+
+
+-- Claims whatever the constraint lets through; the count tells whether that was all.
+create or replace function booking.insert_claims(p_tenant uuid, p_claims jsonb) returns int
+language plpgsql volatile security invoker as $$
+declare
+    won int;
+begin
+    insert into booking.reservation (tenant_id, resource_id, booking_id, start_time, end_time, status, hold_expires_at)
+    select p_tenant, claim.resource_id, claim.booking_id, claim.start_time, claim.end_time, claim.status, claim.hold_expires_at
+      from jsonb_to_recordset(p_claims) as claim (
+               resource_id uuid, booking_id uuid, start_time timestamptz, end_time timestamptz, status text, hold_expires_at timestamptz
+           )
+     where not (select resource.retired from booking.resource
+                 where resource.tenant_id = p_tenant and resource.resource_id = claim.resource_id)
+        on conflict on constraint no_double_booking do nothing;
+    get diagnostics won = row_count;
+    return won;
+end $$;
+
+
+-- All the claims of one command, or none. Who stood in the way comes back in blockers; holds past their expiry do not stand,
+-- they give way: their claims are gone on return, and lapsed names them so that the caller records it.
+create or replace function booking.take_claims(
+    p_tenant uuid, p_claims jsonb, p_vacate uuid[], p_expect jsonb, p_now timestamptz, out blockers jsonb, out lapsed uuid[]
+)
+language plpgsql volatile security invoker as $$
+declare
+    wanted int := jsonb_array_length(p_claims);
+    won    int;
+    gone   uuid[];      -- a plain parameter: an expression in its place would be a filter over the whole tenant
+begin
+    if p_vacate is null then            -- nothing to put back should it fail: try first, look only then
+        won := booking.insert_claims(p_tenant, p_claims);
+        if won = wanted then
+            return;
+        end if;
+        if won > 0 then
+            gone := array(select (claim ->> 'booking_id')::uuid from jsonb_array_elements(p_claims) claim);
+            delete from booking.reservation where tenant_id = p_tenant and booking_id = any (gone);
+        end if;
+    end if;
+
+    select way.blockers, way.lapsed into blockers, lapsed
+      from booking.in_the_way(p_tenant, p_claims, coalesce(p_vacate, '{}'), p_expect, p_now) way;
+    if blockers is not null then
+        lapsed := null;
+        return;
+    end if;
+
+    gone := coalesce(p_vacate, '{}') || coalesce(lapsed, '{}');
+    delete from booking.reservation where tenant_id = p_tenant and booking_id = any (gone);
+    if booking.insert_claims(p_tenant, p_claims) < wanted then
+        raise exception 'reservations changed outside append_commands';
+    end if;
+end $$;
+
+
+-- One tenant's waiting commands, decided in their order. A command:
+--   keys         its idempotency keys (several for an atomic group), with the request's fingerprint
+--   expect       {stream: version it was decided on}
+--   deadline     from this moment on it must be decided again
+--   series       the call that it came in with others, whose order counts: after one that must be decided again, so must they
+--   refusal      what the domain refused already: recorded under the keys, unless unkept
+--   vacate       bookings whose claims go;  claims: those that come;  confirm: bookings whose claims become confirmed
+--   resources    rows of the resource projection as they shall be
+--   events       [{stream, version, topic, state, metadata}]
+--   facts        kept in the receipt, whatever the verdict, for whoever renders the answer again
+-- p_lapse is the event {topic, state} recorded for a hold that gives way; its metadata are those of the command's first event.
+--
+-- A verdict: accepted, refused, conflict (info: who stood in the way), replayed (info: the first outcome), key_reused,
+-- stale (info: the versions there are) or late; the last two leave no receipt, the caller decides again.
+--
+-- The settings leave the planner no choice that missing or stale statistics could spoil. A missing head row raises.
+create or replace function booking.append_commands(p_tenant uuid, p_commands jsonb, p_lapse jsonb)
+returns table (ix int, verdict text, first_seq bigint, last_seq bigint, decided_at timestamptz, info jsonb)
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set jit = off
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+as $$
+#variable_conflict use_column
+declare
+    head           booking.tenant_head;
+    now_us         bigint;
+    seen           jsonb := '{}';       -- receipts by key: those found, and those of keys that come twice in this call
+    twice          text[];              -- the keys that do
+    versions       jsonb := '{}';       -- of the streams that the commands expect something of
+    command        record;
+    receipt        jsonb;
+    key            text;
+    new_events     jsonb;
+    event          jsonb;
+    blockers       jsonb;
+    lapsed         uuid[];
+    broken         text[] := '{}';      -- series with a command that must be decided again
+    appended       booking.event[] := '{}';
+    receipts       booking.receipt[] := '{}';
+begin
+    -- The mutex. From here on nobody else changes anything of this tenant.
+    perform set_config('app.tenant_id', p_tenant::text, true);
+    select * into strict head from booking.tenant_head where tenant_id = p_tenant for update;
+    head.recorded_at := greatest(head.recorded_at, clock_timestamp());
+    decided_at := head.recorded_at;
+    now_us := (extract(epoch from decided_at) * 1000000)::bigint;
+
+    -- What the whole call needs to know, read at once by scalar look-ups on full keys.
+    if p_commands @? '$[*].keys' then
+        select coalesce(jsonb_object_agg(asked.key, asked.found) filter (where asked.found is not null), '{}'),
+               array_agg(asked.key) filter (where asked.times > 1)
+          into seen, twice
+          from (select wanted.key, count(*) as times,
+                       (select kept.outcome || jsonb_build_object('fingerprint', kept.fingerprint)
+                          from booking.receipt kept
+                         where kept.tenant_id = p_tenant and kept.key = wanted.key
+                           and kept.recorded_at > decided_at - interval '24 hours') as found
+                  from jsonb_array_elements(p_commands) item,
+                       jsonb_array_elements_text(item -> 'keys') wanted (key)
+                 group by wanted.key) asked;
+    end if;
+    -- A cast from text is not leakproof: beside the column it would keep row-level security from the index (offset 0 parts them).
+    select coalesce(jsonb_object_agg(wanted.stream,
+               coalesce((select latest.version from booking.event latest
+                          where latest.tenant_id = p_tenant and latest.stream_id = wanted.stream
+                          order by latest.version desc limit 1), 0)), '{}')
+      into versions
+      from (select expected.stream::uuid as stream
+              from jsonb_array_elements(p_commands) item, jsonb_object_keys(item -> 'expect') expected (stream)
+            offset 0) wanted;
+
+    ix := -1;
+    for command in
+        select * from jsonb_to_recordset(p_commands) as (
+            keys text[], fingerprint text, expect jsonb, deadline timestamptz, series text, refusal jsonb, unkept boolean,
+            vacate uuid[], claims jsonb, confirm uuid[], resources jsonb, events jsonb, facts jsonb)
+    loop
+        ix := ix + 1;
+        first_seq := null; last_seq := null; blockers := null; lapsed := null; receipt := null;
+
+        -- 1. The receipt comes first: whoever asks again gets the first answer, whatever has happened since.
+        foreach key in array coalesce(command.keys, '{}') loop
+            receipt := seen -> key;
+            exit when receipt is not null;
+        end loop;
+        if receipt is not null then
+            verdict := case when receipt ->> 'fingerprint' = command.fingerprint then 'replayed' else 'key_reused' end;
+            info := receipt;
+            return next; continue;
+        end if;
+
+        -- 2. Decided on something that has changed, too late, or ahead of one that it came after: the caller decides again.
+        verdict := case when not versions @> coalesce(command.expect, '{}') or command.series = any (broken) then 'stale'
+                        when command.deadline <= decided_at then 'late' end;
+        if verdict is not null then
+            broken := broken || command.series; info := versions; return next; continue;
+        end if;
+
+        -- 3. Refused by the domain, or decided by the claims.
+        if command.refusal is not null then
+            verdict := 'refused'; info := command.refusal;
+        else
+            if command.claims is not null then
+                select taken.blockers, taken.lapsed into blockers, lapsed
+                  from booking.take_claims(p_tenant, command.claims, command.vacate, command.expect, decided_at) taken;
+            elsif command.vacate is not null then
+                delete from booking.reservation where tenant_id = p_tenant and booking_id = any (command.vacate);
+            end if;
+            verdict := case when blockers is null then 'accepted' else 'conflict' end;
+            info := blockers;
+        end if;
+
+        -- 4. Accepted: its events, after those of the holds that gave way.
+        if verdict = 'accepted' then
+            if command.confirm is not null then
+                update booking.reservation set status = 'confirmed', hold_expires_at = null
+                 where tenant_id = p_tenant and booking_id = any (command.confirm);
+            end if;
+            new_events := coalesce(command.events, '[]');
+            if lapsed is not null then
+                new_events := (
+                    select jsonb_agg(p_lapse || jsonb_build_object(
+                               'stream', hold, 'metadata', command.events -> 0 -> 'metadata',
+                               'version', 1 + coalesce(
+                                   (versions ->> hold::text)::int,          -- it may have been made in this very call
+                                   (select latest.version from booking.event latest
+                                     where latest.tenant_id = p_tenant and latest.stream_id = hold
+                                     order by latest.version desc limit 1))))
+                      from unnest(lapsed) hold) || new_events;
+            end if;
+            first_seq := head.seq + 1;
+            for event in select * from jsonb_array_elements(new_events) loop
+                head.seq := head.seq + 1;
+                head.hash := booking.link_hash(
+                    head.hash, p_tenant, head.seq, (event ->> 'stream')::uuid, (event ->> 'version')::int, now_us,
+                    event ->> 'topic', event ->> 'state', event ->> 'metadata');
+                appended := appended || row(
+                    p_tenant, head.seq, event ->> 'stream', event ->> 'version', event ->> 'topic', event ->> 'state',
+                    event ->> 'metadata', decided_at, head.hash)::booking.event;
+                if versions ? (event ->> 'stream') then
+                    versions := versions || jsonb_build_object(event ->> 'stream', event -> 'version');
+                end if;
+            end loop;
+            last_seq := head.seq;
+            if command.resources is not null then
+                perform booking.put_resources(p_tenant, command.resources, last_seq, decided_at);
+            end if;
+        end if;
+
+        -- 5. Its receipt. A resource unknown today may be registered tomorrow: that refusal is the form's, and not kept.
+        if command.keys is not null and command.unkept is not true
+           and not coalesce(blockers @? '$[*] ? (@.problem == "unknown-resource")', false) then
+            receipt := jsonb_build_object(
+                'verdict', verdict, 'first_seq', first_seq, 'last_seq', last_seq, 'decided_at', decided_at, 'info', info,
+                'facts', command.facts);
+            foreach key in array command.keys loop
+                receipts := receipts || row(p_tenant, key, command.fingerprint, receipt, decided_at)::booking.receipt;
+                if key = any (twice) then
+                    seen := seen || jsonb_build_object(key, receipt || jsonb_build_object('fingerprint', command.fingerprint));
+                end if;
+            end loop;
+        end if;
+        return next;
+    end loop;
+
+    -- All that was decided, written at once.
+    if appended <> '{}' then
+        insert into booking.event select * from unnest(appended);
+        update booking.tenant_head
+           set seq = head.seq, hash = head.hash, recorded_at = head.recorded_at
+         where tenant_id = p_tenant;
+    end if;
+    if receipts <> '{}' then
+        insert into booking.receipt as kept select * from unnest(receipts)
+            on conflict on constraint receipt_pk do update          -- only ever one that has expired
+           set fingerprint = excluded.fingerprint, outcome = excluded.outcome, recorded_at = excluded.recorded_at;
+    end if;
+end $$;
+
+
+-- The resource projection, as the events just appended leave it.
+create or replace function booking.put_resources(p_tenant uuid, p_resources jsonb, p_position bigint, p_at timestamptz) returns void
+language plpgsql volatile security invoker as $$
+begin
+    insert into booking.resource as kept (
+        tenant_id, resource_id, name, kind, timezone, attributes, retired, version, position, created_at, updated_at)
+    select p_tenant, given.resource_id, given.name, given.kind, given.timezone, given.attributes, given.retired, given.version,
+           p_position, p_at, p_at
+      from jsonb_to_recordset(p_resources) as given (
+               resource_id uuid, name text, kind text, timezone text, attributes jsonb, retired boolean, version int)
+        on conflict on constraint resource_pk do update
+       set name = excluded.name, kind = excluded.kind, timezone = excluded.timezone, attributes = excluded.attributes,
+           retired = excluded.retired, version = excluded.version, position = excluded.position, updated_at = excluded.updated_at;
+end $$;
+
+
+-- Many tenants' commands, {tenant: [command, …]}, in one transaction; in the order of tenants, so that two batches that share some
+-- lock their heads in one order and cannot deadlock.
+create or replace function booking.append_batch(p_batch jsonb, p_lapse jsonb)
+returns table (tenant_id uuid, ix int, verdict text, first_seq bigint, last_seq bigint, decided_at timestamptz, info jsonb)
+language plpgsql volatile security invoker as $$
+#variable_conflict use_column
+declare
+    tenant record;
+begin
+    for tenant in select entry.key::uuid as id, entry.value as commands from jsonb_each(p_batch) entry order by 1 loop
+        return query
+        select tenant.id, decided.* from booking.append_commands(tenant.id, tenant.commands, p_lapse) decided;
+    end loop;
+end $$;
+
+
+revoke execute on all functions in schema booking from public;
+grant execute on function booking.current_tenant() to booking_api, booking_background;
+grant execute on function
+    booking.link_hash, booking.in_the_way, booking.in_each_others_way, booking.insert_claims, booking.take_claims, booking.put_resources,
+    booking.append_commands, booking.append_batch
+to booking_api;
