@@ -1,4 +1,3 @@
 -- This number once made the functions that are now in functions/append_commands.sql, which is applied after all the numbered
 -- files. It does nothing any more; a database that ran an earlier text keeps its functions until that file replaces them.
 -- Formerly: adb3a5a6359be4cce1beff48e61fed96c4822521e9566dc60a9a942fa8b7cc29
--- Formerly: 70b4cd43f7a9842af45907f71d523c1a32083777a7588ce2eda216659511640e
