@@ -1,8 +1,8 @@
 """The way of a command and of a query: look, let the domain decide, append, answer."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -30,6 +30,16 @@ ATTEMPTS = 4
 """How often a command is decided: again where what it was decided on had changed."""
 
 Answers = Sequence[Accepted] | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A decision on its way; without an outcome to come where there was nothing to send."""
+
+    unit: Unit
+    decision: Decision
+    view: View
+    outcome: asyncio.Future[Outcome] | None
 
 
 class BookingEngine:
@@ -177,22 +187,14 @@ class BookingEngine:
     async def _decide_wave(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
         """Decides units that concern different things; they enter the queue in their order."""
         answers: dict[Unit, Answers] = {}
-        undecided = list(units)
+        undecided = units
         try:
             seal = await self._seal_for(caller.tenant_id, units)
             attempts = 0  # at the first of the undecided
             while undecided and attempts < ATTEMPTS:
                 view = await self._view(caller.tenant_id, undecided, fresh=attempts > 0)
-                try:
-                    decisions = await self._decide(undecided, view, seal)
-                except NeedsFreshView:
-                    view = await self._view(caller.tenant_id, undecided, fresh=True)
-                    decisions = await self._decide(undecided, view, seal)
-                decided = list(zip(undecided, decisions, strict=True))
-                first, undecided = (
-                    undecided[0],
-                    await self._append_all(caller, decided, view, answers),
-                )
+                first, sent = undecided[0], await self._send_all(undecided, view, seal, answers)
+                undecided = await self._answer_all(sent, answers)
                 attempts = attempts + 1 if undecided and undecided[0] is first else 1
             error: Unavailable = Contended()
         except Unavailable as unavailable:
@@ -201,57 +203,56 @@ class BookingEngine:
             answers.setdefault(unit, Refused(error, caller.request_id))
         return [answers[unit] for unit in units]
 
-    async def _decide(self, units: Sequence[Unit], view: View, seal: Seal) -> list[Decision]:
-        pace = Pace(self._rounds)
-        decisions: list[Decision] = []
-        for unit in units:
-            await pace.pause()
-            decisions.append(unit.decide(view, seal, self._mapper))
-        return decisions
+    async def _send_all(
+        self, units: Sequence[Unit], view: View, seal: Seal, answers: dict[Unit, Answers]
+    ) -> list[_Sent]:
+        """Decides one after the other, those before it being on their way to the log already.
 
-    async def _append_all(
-        self,
-        caller: Caller,
-        decided: Collection[tuple[Unit, Decision]],
-        view: View,
-        answers: dict[Unit, Answers],
-    ) -> list[Unit]:
-        """Sends decisions to the log and answers those that it settled.
+        Returns:
+            What was sent, in order; what could not be is answered.
+        """
+        tenant_id, request_id = units[0].caller.tenant_id, units[0].caller.request_id
+        series = Series() if len(units) > 1 else None
+        pace = Pace(self._rounds)
+        sent: list[_Sent] = []
+        try:
+            for place, unit in enumerate(units):
+                await pace.pause()
+                try:
+                    decision = unit.decide(view, seal, self._mapper)
+                except NeedsFreshView:
+                    view = await self._view(tenant_id, units[place:], fresh=True)
+                    decision = unit.decide(view, seal, self._mapper)
+                outcome = None
+                if decision.append is not None:
+                    outcome = self._queue.enqueue(tenant_id, decision.append, series)
+                sent.append(_Sent(unit, decision, view, outcome))
+        except Unavailable as error:  # those sent so far are on their way all the same
+            answers |= {unit: Refused(error, request_id) for unit in units[len(sent) :]}
+        return sent
+
+    async def _answer_all(
+        self, sent: Iterable[_Sent], answers: dict[Unit, Answers]
+    ) -> Sequence[Unit]:
+        """Answers what the log has settled.
 
         Returns:
             The units to be decided again, in their order.
         """
-        series = Series() if len(decided) > 1 else None
         pace = Pace(self._rounds)
-        on_their_way: list[tuple[Unit, Decision, asyncio.Future[Outcome] | None]] = []
-        for unit, decision in decided:
-            await pace.pause()
-            try:
-                sent = self._send(caller.tenant_id, decision, series)
-            except Unavailable as error:
-                answers[unit] = Refused(error, caller.request_id)
-            else:
-                on_their_way.append((unit, decision, sent))
         again: list[Unit] = []
-        for unit, decision, sent in on_their_way:
+        for each in sent:
             await pace.pause()
             try:
-                outcome = None if sent is None else await sent
-                answer = await self._answer(unit, decision, view, outcome)
+                outcome = None if each.outcome is None else await each.outcome
+                answer = await self._answer(each.unit, each.decision, each.view, outcome)
             except (Unavailable, CommandFailed) as error:
-                answer = Refused(error, caller.request_id)
+                answer = Refused(error, each.unit.caller.request_id)
             if answer is None:
-                again.append(unit)
+                again.append(each.unit)
             else:
-                answers[unit] = answer
+                answers[each.unit] = answer
         return again
-
-    def _send(
-        self, tenant_id: TenantId, decision: Decision, series: Series | None
-    ) -> asyncio.Future[Outcome] | None:
-        if decision.append is None:
-            return None
-        return self._queue.enqueue(tenant_id, decision.append, series)
 
     async def _answer(
         self, unit: Unit, decision: Decision, view: View, outcome: Outcome | None
