@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 from typing import Final, Protocol
@@ -44,6 +45,21 @@ class ImportStopped(Exception):
         """Name the row and why it could not be decided."""
         super().__init__(f"row {row} could not be decided ({type(error).__name__}: {error})")
         self.row = row
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Rows whose resources are there.
+
+    Attributes:
+        rows: in the order of the file; none behind its end.
+        commands: to book what was planned of them.
+        resource_ids: the resource of each name in them.
+    """
+
+    rows: Sequence[PlannedRow | InvalidRow]
+    commands: Sequence[Command]
+    resource_ids: Mapping[str, ResourceId]
 
 
 class Decider(Protocol):
@@ -107,11 +123,26 @@ class Importer:
                 on from there, since what stands already is found.
         """
         remaining = iter(rows)
-        while rows_of_slice := list(islice(remaining, SLICE)):
-            planned = [row for row in rows_of_slice if isinstance(row, PlannedRow)]
-            await self._know_resources(planned)
-            decisions = await self._decide([row.command(self._known) for row in planned])
-            self._record(rows_of_slice, decisions)
+        ready = await self._next_slice(remaining)
+        while ready.rows:
+            # The resources of the next slice do not wait for the bookings of this one.
+            decisions, following = await asyncio.gather(
+                self._decide(ready.commands), self._next_slice(remaining), return_exceptions=True
+            )
+            if isinstance(decisions, BaseException):
+                raise decisions
+            self._record(ready, decisions)
+            if isinstance(following, BaseException):
+                raise following
+            ready = following
+
+    async def _next_slice(self, remaining: Iterator[PlannedRow | InvalidRow]) -> _Slice:
+        """Read rows, and get their resources ready."""
+        rows = list(islice(remaining, SLICE))
+        planned = [row for row in rows if isinstance(row, PlannedRow)]
+        await self._know_resources(planned)
+        resource_ids = {name: self._known[name] for row in planned for name in row.names}
+        return _Slice(rows, [row.command(resource_ids) for row in planned], resource_ids)
 
     async def _know_resources(self, planned: Sequence[PlannedRow]) -> None:
         """Find the resources that the rows name; register those that are new."""
@@ -169,13 +200,11 @@ class Importer:
             _decision(result) for result in await self._engine.execute_all(self._caller, requests)
         ]
 
-    def _record(
-        self, rows: Sequence[PlannedRow | InvalidRow], decisions: Sequence[Decision]
-    ) -> None:
+    def _record(self, done: _Slice, decisions: Sequence[Decision]) -> None:
         """Count what became of the rows, and tell the problems, in the order of the file."""
         stopped: ImportStopped | None = None
         decided = iter(decisions)
-        for row in rows:
+        for row in done.rows:
             if isinstance(row, InvalidRow):
                 self._counts.invalid += 1
                 self._tell(invalid(row))
@@ -189,7 +218,7 @@ class Importer:
                     stopped = stopped or ImportStopped(row.row, error)
                 case error:
                     self._counts.refused += 1
-                    self._tell(refused(row, error, self._known))
+                    self._tell(refused(row, error, done.resource_ids))
         if stopped is not None:
             raise stopped
 
