@@ -10,9 +10,9 @@ from uuid import UUID
 from domain.booking import Booking
 from domain.customer import Customer
 from domain.ids import TenantId
-from domain.period import Period
 from domain.resource import Resource
 from infra.engine import Accepted, LoggedEvent
+from projections.reservation.availability import FreePeriod
 from projections.reservation.calendar import CalendarEntry
 from projections.resource.listing import ListedResource
 
@@ -111,13 +111,13 @@ def claim_body(entry: CalendarEntry) -> Body:
     }
 
 
-def period_bodies(periods: Iterable[Period]) -> list[Body]:
+def period_bodies(periods: Iterable[FreePeriod]) -> list[Body]:
     """Gives free periods.
 
     Args:
         periods: in order.
     """
-    return [{"start_time": period.start, "end_time": period.end} for period in periods]
+    return [{"start_time": start, "end_time": end} for start, end in periods]
 
 
 def history_entry_body(event: LoggedEvent) -> Body:

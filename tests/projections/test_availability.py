@@ -11,6 +11,7 @@ from domain.period import Period
 from projections.reservation import availability
 from projections.reservation.availability import (
     Availability,
+    FreePeriod,
     ResourceAvailability,
     WindowTooFull,
     read_availability,
@@ -22,8 +23,8 @@ HOUR = timedelta(hours=1)
 WORKDAY = Period(DAY + 8 * HOUR, DAY + 18 * HOUR)
 
 
-def hours(start: int, end: int) -> Period:
-    return Period(DAY + start * HOUR, DAY + end * HOUR)
+def hours(start: int, end: int) -> FreePeriod:
+    return FreePeriod(DAY + start * HOUR, DAY + end * HOUR)
 
 
 async def available(
@@ -93,7 +94,7 @@ async def test_a_retired_resource_is_never_free_and_spoils_what_is_common(studio
 
     found = await available(studio, [stage, old])
 
-    assert [resource.free for resource in found.resources] == [(WORKDAY,), ()]
+    assert [resource.free for resource in found.resources] == [(hours(8, 18),), ()]
     assert found.common == ()
 
 
@@ -114,7 +115,7 @@ async def test_the_neighbours_bookings_take_nothing(studio: Studio, neighbour: S
     neighbour.has_resource(resource_id=stage)
     neighbour.has_claim(stage, DAY + 9 * HOUR, DAY + 10 * HOUR)
 
-    assert (await available(studio, [stage])).common == (WORKDAY,)
+    assert (await available(studio, [stage])).common == (hours(8, 18),)
 
 
 async def test_nothing_known_has_nothing_in_common(studio: Studio) -> None:
@@ -132,7 +133,7 @@ async def test_two_hundred_resources_are_one_question(studio: Studio) -> None:
 
     assert [resource.resource_id for resource in found.resources] == rooms
     assert found.common == ()
-    assert found.resources[10].free == (WORKDAY,)
+    assert found.resources[10].free == (hours(8, 18),)
 
 
 async def test_a_window_with_more_claims_than_can_be_read_is_refused_as_such(
