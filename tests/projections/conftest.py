@@ -100,7 +100,9 @@ class Studio:
 
 @pytest.fixture
 def owner(database: Database) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database.owner_dsn, autocommit=True) as conn:
+    # VACUUM takes no row for visible to all before its commit is flushed, which it never waits for.
+    flushed = "-c synchronous_commit=on"
+    with psycopg.connect(database.owner_dsn, autocommit=True, options=flushed) as conn:
         yield conn
 
 
