@@ -5,6 +5,7 @@ tests hold one against the other.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from domain.booking import Booking
@@ -12,7 +13,7 @@ from domain.customer import Customer
 from domain.ids import TenantId
 from domain.resource import Resource
 from infra.engine import Accepted, LoggedEvent
-from projections.reservation.availability import FreePeriod
+from projections.reservation.availability import Availability, FreePeriod
 from projections.reservation.calendar import CalendarEntry
 from projections.resource.listing import ListedResource
 
@@ -111,13 +112,33 @@ def claim_body(entry: CalendarEntry) -> Body:
     }
 
 
-def period_bodies(periods: Iterable[FreePeriod]) -> list[Body]:
-    """Gives free periods.
+def availability_body(availability: Availability) -> Body:
+    """Gives what is free.
 
     Args:
-        periods: in order.
+        availability: of resources that are all known.
     """
-    return [{"start_time": start, "end_time": end} for start, end in periods]
+    texts = _Texts()
+    return {
+        "items": [
+            {"resource_id": resource.resource_id, "free": _period_bodies(resource.free, texts)}
+            for resource in availability.resources
+        ],
+        "common": _period_bodies(availability.common, texts),
+    }
+
+
+class _Texts(dict[datetime, str]):
+    """The times of one answer as JSON has them, each written once: many periods meet at one."""
+
+    def __missing__(self, time: datetime) -> str:
+        """Write a time, in UTC, as serialising a datetime would."""
+        text = self[time] = time.replace(tzinfo=None).isoformat() + "Z"
+        return text
+
+
+def _period_bodies(periods: Iterable[FreePeriod], texts: _Texts) -> list[Body]:
+    return [{"start_time": texts[start], "end_time": texts[end]} for start, end in periods]
 
 
 def history_entry_body(event: LoggedEvent) -> Body:

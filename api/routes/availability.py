@@ -11,7 +11,7 @@ from api.openapi.declaration import Answer, operation
 from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
 from api.reading import found, snapshot
-from api.rendering import period_bodies
+from api.rendering import availability_body
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.availability import AvailabilityBody
@@ -82,16 +82,7 @@ async def read(
             raise ProblemError(_too_full(full)) from None
     if availability.unknown:
         raise ProblemError(not_found("resource", availability.unknown[0]))
-    return found(
-        {
-            "items": [
-                {"resource_id": resource.resource_id, "free": period_bodies(resource.free)}
-                for resource in availability.resources
-            ],
-            "common": period_bodies(availability.common),
-        },
-        as_of=look.head,
-    )
+    return found(availability_body(availability), as_of=look.head)
 
 
 def _too_full(full: WindowTooFull) -> Problem:

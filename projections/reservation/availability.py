@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from struct import Struct
-from typing import NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -84,11 +83,8 @@ class WindowTooFull(Exception):
         self.max_claims = max_claims
 
 
-class FreePeriod(NamedTuple):
-    """From start until just before end, both in UTC."""
-
-    start: datetime
-    end: datetime
+FreePeriod = tuple[datetime, datetime]
+"""From the first until just before the second, both in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,4 +207,4 @@ class _Moments(dict[int, datetime]):
 
     def of(self, spans: Iterable[Span]) -> tuple[FreePeriod, ...]:
         """Give spans as people read them."""
-        return tuple([FreePeriod(self[start], self[end]) for start, end in spans])
+        return tuple([(self[start], self[end]) for start, end in spans])

@@ -24,7 +24,7 @@ WORKDAY = Period(DAY + 8 * HOUR, DAY + 18 * HOUR)
 
 
 def hours(start: int, end: int) -> FreePeriod:
-    return FreePeriod(DAY + start * HOUR, DAY + end * HOUR)
+    return DAY + start * HOUR, DAY + end * HOUR
 
 
 async def available(
