@@ -139,7 +139,10 @@ async def select_page(
     limit: int,
     topic: str | None,
 ) -> list[RecordedEvent]:
-    """Reads a part of the log, at most `LOOK_AHEAD` positions of it.
+    """Reads a part of the log, at most `LOOK_AHEAD` positions of it where a topic is asked for.
+
+    Without one it is as many positions as events, since there are no gaps. The bound says so to a
+    planner that knows nothing of the table and would otherwise read and sort the whole look-ahead.
 
     Args:
         connection: in a transaction of this tenant.
@@ -148,6 +151,7 @@ async def select_page(
         limit: how many events at most.
         topic: only events of this topic; None for all.
     """
+    ahead = limit if topic is None else LOOK_AHEAD
     async with connection.cursor(row_factory=class_row(RecordedEvent)) as cursor:
         await cursor.execute(
             """
@@ -162,7 +166,7 @@ async def select_page(
             {
                 "tenant": tenant_id,
                 "after": after,
-                "until": min(after + LOOK_AHEAD, WHOLE_LOG),
+                "until": min(after + ahead, WHOLE_LOG),
                 "topic": topic,
                 "limit": limit,
             },

@@ -50,8 +50,8 @@ MOST_OF_READING = {
     "stream": 10,
     "fifty streams": 50 * 10,
     "history": 10,
-    "page": LOOK_AHEAD // 5,  # what is bounded is how many events are looked at
-    "rare topic": LOOK_AHEAD // 5,
+    "page": 25,
+    "rare topic": LOOK_AHEAD // 5,  # what is bounded is how many events are looked at
 }
 ROUNDS = 12  # more than it takes for a plan to become the one that is kept
 
