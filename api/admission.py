@@ -6,50 +6,68 @@ A client that has yet to send its body is not worked for and does not count.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 
 from domain.ids import TenantId
 from infra.errors import Overloaded
+from infra.telemetry.refrain import Refrain
 
 log = structlog.get_logger("api")
 
-SILENCE_SECONDS = 1.0
-"""Between two lines about refusals: a line for each would be most of what they cost."""
+
+class TurnedAway(Overloaded):
+    """There is no room for the request; nothing was done. The log tells of it with others."""
+
+
+def most_of_one(total: int) -> int:
+    """Tells how much of what all tenants share one of them may take: three quarters.
+
+    Args:
+        total: places, or bytes.
+    """
+    return total - total // 4
 
 
 class Admission:
-    """The places for requests under way."""
+    """The places for requests under way.
 
-    def __init__(self, places: int, clock: Callable[[], float]) -> None:
+    Attributes:
+        under_way: how many are taken.
+        refusals: tells the log that a request was turned away, here or further inside.
+    """
+
+    def __init__(self, places: int) -> None:
         """All places are free.
 
         Args:
             places: how many there are; one tenant may take three quarters of them.
-            clock: a monotonic clock, in seconds.
         """
         self._places = places
-        self._most_of_one = places - places // 4
+        self._most_of_one = most_of_one(places)
         self._taken: Counter[TenantId] = Counter()
-        self._under_way = 0
-        self._clock = clock
-        self._refused = 0
-        self._silent_until = 0.0
+        self.under_way = 0
+        self.refusals = Refrain(
+            lambda refused: log.warning(
+                "api.overloaded", refused=refused, under_way=self.under_way, places=places
+            )
+        )
 
-    def has_room(self, tenant_id: TenantId | None = None) -> bool:
-        """Tells whether a request may go on; if not, the log tells it with others.
+    def look(self, tenant_id: TenantId | None = None) -> None:
+        """Sees whether there would be a place.
 
         Args:
-            tenant_id: whose; None while nobody knows.
+            tenant_id: for whose request; None while nobody knows.
+
+        Raises:
+            TurnedAway: there is none.
         """
-        if self._under_way < self._places and (
-            tenant_id is None or self._taken[tenant_id] < self._most_of_one
+        if self.under_way >= self._places or (
+            tenant_id is not None and self._taken[tenant_id] >= self._most_of_one
         ):
-            return True
-        self._tell()
-        return False
+            raise TurnedAway
 
     @contextmanager
     def place(self, tenant_id: TenantId) -> Iterator[None]:
@@ -59,23 +77,15 @@ class Admission:
             tenant_id: whose request it is.
 
         Raises:
-            Overloaded: there is none; nothing was done.
+            TurnedAway: there is none.
         """
-        if not self.has_room(tenant_id):
-            raise Overloaded
-        self._under_way += 1
+        self.look(tenant_id)
+        self.under_way += 1
         self._taken[tenant_id] += 1
         try:
             yield
         finally:
-            self._under_way -= 1
+            self.under_way -= 1
             self._taken[tenant_id] -= 1
             if not self._taken[tenant_id]:
                 del self._taken[tenant_id]
-
-    def _tell(self) -> None:
-        self._refused += 1
-        if self._clock() >= self._silent_until:
-            log.warning("api.overloaded", under_way=self._under_way, refused=self._refused)
-            self._silent_until = self._clock() + SILENCE_SECONDS
-            self._refused = 0

@@ -1,6 +1,5 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +23,8 @@ from infra.postgres.schema import read_schema
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
+
+OBSERVERS_AT_ONCE = 4
 
 
 @asynccontextmanager
@@ -71,7 +72,8 @@ async def running_services(
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(master_key.derive("cursor")),
             fingerprints=Fingerprints(master_key.derive("request-fingerprint")),
-            admission=Admission(requests_at_once, time.monotonic),
+            admission=Admission(requests_at_once),
+            observing=Admission(OBSERVERS_AT_ONCE),
             large_requests=LargeRequests(),
             rounds=running.rounds,
             draining=draining,

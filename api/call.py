@@ -33,7 +33,7 @@ class Call:
         traceparent: its trace context (W3C); None where it had none, or a malformed one.
         authorization: the header, until the middleware has found out who asks.
         principal: who asks; None on the paths that are open to all.
-        told: whether the log tells of it together with others.
+        turned_away: there was no room for it; the log tells of it together with others.
     """
 
     path: str
@@ -41,7 +41,7 @@ class Call:
     traceparent: str | None
     authorization: bytes | None
     principal: Principal | None = None
-    told: bool = False
+    turned_away: bool = False
 
     @property
     def instance(self) -> str:

@@ -50,8 +50,13 @@ class Draining:
                 close()
                 return
             self.began = True
+            loop.call_soon_threadsafe(
+                wait
+            )  # and log there: this may interrupt a line being written
+
+        def wait() -> None:
             log.info("api.draining", closing_in_seconds=seconds)
-            loop.call_soon_threadsafe(loop.call_later, seconds, close)
+            loop.call_later(seconds, close)
 
         signal.signal(signal.SIGTERM, begin)
         try:

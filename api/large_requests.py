@@ -1,36 +1,82 @@
 """Lets a few large requests in at a time, tenants in turn, so that one cannot fill the process.
 
 A request of five hundred commands costs as much as five hundred requests. What waits here has been
-read and not parsed yet, so that it takes little memory.
+read and not parsed yet; how much of that there may be is bounded too.
 """
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+from api.admission import TurnedAway, most_of_one
 from domain.ids import TenantId
-from infra.errors import Overloaded
 
 LARGE_BYTES = 8192
 """A body of more is large: some thirty commands."""
+
+_Line = OrderedDict[asyncio.Future[None], None]
 
 
 class LargeRequests:
     """The places for large requests, and the lines of those who wait for one."""
 
-    def __init__(self, places: int = 2, waiting: int = 32, wait_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        places: int = 2,
+        waiting: int = 32,
+        wait_seconds: float = 10.0,
+        body_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
         """All places are free.
 
         Args:
             places: how many are worked on at once; one decides while another's commands commit.
             waiting: how many may wait, three quarters of them one tenant's; more are refused.
             wait_seconds: who waited for so long is refused.
+            body_bytes: that large bodies may have together, from the first byte that was read to
+                the answer; three quarters of them one tenant's.
         """
         self._free = places
-        self._waiting = waiting
+        self._most_waiting = waiting
         self._wait_seconds = wait_seconds
-        self._lines: OrderedDict[TenantId, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting = 0
+        self._lines: OrderedDict[TenantId, _Line] = OrderedDict()
+        self._body_bytes = body_bytes
+        self._bytes: Counter[TenantId] = Counter()
+
+    @contextmanager
+    def body(self, tenant_id: TenantId) -> Iterator[Callable[[int], None]]:
+        """Counts a body for as long as it is held.
+
+        Args:
+            tenant_id: whose it is.
+
+        Yields:
+            Is told how large the body has become, again and again while it is read, and raises
+            `TurnedAway` where there is no room for so much. A small body always has room.
+        """
+        counted = 0
+
+        def grown_to(size: int) -> None:
+            nonlocal counted
+            more = size - counted
+            if size <= LARGE_BYTES:
+                return
+            if self._bytes.total() + more > self._body_bytes or self._bytes[
+                tenant_id
+            ] + more > most_of_one(self._body_bytes):
+                raise TurnedAway
+            self._bytes[tenant_id] += more
+            counted = size
+
+        try:
+            yield grown_to
+        finally:
+            if counted:
+                self._bytes[tenant_id] -= counted
+                if not self._bytes[tenant_id]:
+                    del self._bytes[tenant_id]
 
     @asynccontextmanager
     async def place(self, tenant_id: TenantId) -> AsyncIterator[None]:
@@ -40,7 +86,7 @@ class LargeRequests:
             tenant_id: whose request it is.
 
         Raises:
-            Overloaded: too many wait already, or it took too long; nothing was done.
+            TurnedAway: too many wait already, or it took too long.
         """
         if self._free:
             self._free -= 1
@@ -52,32 +98,40 @@ class LargeRequests:
             self._pass_on()
 
     async def _wait_in_line(self, tenant_id: TenantId) -> None:
-        line = self._lines.get(tenant_id, deque())
-        if len(line) >= self._waiting * 3 // 4 or self._number_waiting() >= self._waiting:
-            raise Overloaded
+        line = self._lines.get(tenant_id, _Line())
+        if self._waiting >= self._most_waiting or len(line) >= most_of_one(self._most_waiting):
+            raise TurnedAway
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append(place)
+        line[place] = None
         self._lines[tenant_id] = line
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_seconds):
                 await place
         except BaseException as error:
             if place.done() and not place.cancelled():  # given and given up at the same moment
                 self._pass_on()
+            else:
+                self._leave(tenant_id, place)
             if isinstance(error, TimeoutError):
-                raise Overloaded from error
+                raise TurnedAway from error
             raise
 
-    def _number_waiting(self) -> int:
-        return sum(not place.done() for line in self._lines.values() for place in line)
+    def _leave(self, tenant_id: TenantId, place: asyncio.Future[None]) -> None:
+        self._waiting -= 1
+        line = self._lines[tenant_id]
+        del line[place]
+        if not line:
+            del self._lines[tenant_id]
 
     def _pass_on(self) -> None:
-        while self._lines:
-            tenant_id, line = self._lines.popitem(last=False)
-            place = line.popleft()
-            if line:
-                self._lines[tenant_id] = line  # behind all other tenants
-            if not place.done():
-                place.set_result(None)
-                return
+        """Gives a place that became free to the first of the next tenant's line."""
+        for tenant_id, line in self._lines.items():
+            for place in line:
+                if not place.done():  # else its caller gives up just now, and leaves by itself
+                    self._leave(tenant_id, place)
+                    if line:
+                        self._lines.move_to_end(tenant_id)  # behind all other tenants
+                    place.set_result(None)
+                    return
         self._free += 1

@@ -10,11 +10,12 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.admission import TurnedAway
 from api.call import Call, begin_call, unauthenticated
 from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
 from api.problems.problem import Problem
 from api.services import Services
-from infra.errors import Overloaded, Unavailable
+from infra.errors import Unavailable
 
 log = structlog.get_logger("api")
 
@@ -89,7 +90,9 @@ class FrontDoor:
             route = getattr(scope.get("route"), "path", _UNMATCHED)
             seconds = perf_counter() - started
             services.metrics.answered(method, route, answer.status, seconds)
-            if not call.told:
+            if call.turned_away:
+                services.admission_to(call.path).refusals.due()
+            else:
                 _log_access(method, call, route, answer.status, seconds)
             structlog.contextvars.reset_contextvars(**bound)
 
@@ -107,20 +110,16 @@ class FrontDoor:
 
 async def _admitted(call: Call, services: Services) -> Problem | None:
     """Sees whether there is room, and who asks; answers why not."""
-    if not services.admission.has_room():
-        return _no_room(call)
+    admission = services.admission_to(call.path)
     try:
+        admission.look()
         problem = await _authenticate(call, services)
+        if problem is None:
+            admission.look(call.authenticated.tenant_id)
     except Unavailable as error:
+        call.turned_away = isinstance(error, TurnedAway)
         return problem_of(error, WHOLE_REQUEST)
-    if problem is None and not services.admission.has_room(call.authenticated.tenant_id):
-        return _no_room(call)
     return problem
-
-
-def _no_room(call: Call) -> Problem:
-    call.told = True
-    return problem_of(Overloaded(), WHOLE_REQUEST)
 
 
 async def _authenticate(call: Call, services: Services) -> Problem | None:

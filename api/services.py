@@ -16,6 +16,8 @@ from infra.pacing import Rounds
 from infra.postgres.pool import Pool
 from infra.telemetry.metrics import Metrics
 
+METRICS_PATH = "/metrics"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -31,6 +33,7 @@ class Services:
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
         admission: how many requests are worked on at once.
+        observing: how many of those who ask for the metrics, beside them.
         large_requests: how many of these may be large.
         rounds: shared by all that takes long.
         draining: whether the process has been told to stop.
@@ -46,10 +49,21 @@ class Services:
     cursors: Cursors
     fingerprints: Fingerprints
     admission: Admission
+    observing: Admission
     large_requests: LargeRequests
     rounds: Rounds
     draining: Draining
     client_seconds: float
+
+    def admission_to(self, path: str) -> Admission:
+        """Gives the places that a request is to have one of.
+
+        Whoever asks how it goes does so above all when there is no room for anybody else.
+
+        Args:
+            path: of its address.
+        """
+        return self.observing if path == METRICS_PATH else self.admission
 
 
 def provide(app: FastAPI, services: Services) -> None:

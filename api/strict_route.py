@@ -48,19 +48,21 @@ class StrictRequest(Request):
     content: bytes
     value: JsonValue
 
-    async def read(self, limit: int, seconds: float) -> None:
+    async def read(self, limit: int, seconds: float, grown_to: Callable[[int], None]) -> None:
         """Reads the body.
 
         Args:
             limit: bytes it may have.
             seconds: that it may take.
+            grown_to: is told how large it has become.
 
         Raises:
             ProblemError: it is too large, or took too long.
+            TurnedAway: there is no room for it.
         """
         try:
             async with asyncio.timeout(seconds):
-                self.content = await self._content(limit)
+                self.content = await self._content(limit, grown_to)
         except TimeoutError as error:
             raise ProblemError(
                 Problem(
@@ -108,7 +110,7 @@ class StrictRequest(Request):
         """Gives FastAPI what the body says."""
         return self.value
 
-    async def _content(self, limit: int) -> bytes:
+    async def _content(self, limit: int, grown_to: Callable[[int], None]) -> bytes:
         declared = self.header(b"content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             raise _too_large(limit)
@@ -118,6 +120,7 @@ class StrictRequest(Request):
             size += len(chunk)
             if size > limit:  # a chunked body declares no length
                 raise _too_large(limit)
+            grown_to(size)
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -145,15 +148,19 @@ class StrictRoute(APIRoute):
                 _check_query(request.scope["query_string"], query)
             if permission is None:
                 return await bind_and_run(request)
-            services, tenant_id = services_of(plain), call_of(plain.scope).authenticated.tenant_id
-            if form is not None:
-                await request.read(max_body_bytes, services.client_seconds)
-            with services.admission.place(tenant_id):
-                if form is None or max_body_bytes == MAX_BODY_BYTES or request.is_small:
-                    return await run(request)
-                async with services.large_requests.place(tenant_id):
-                    await services.rounds.next()
-                    return await run(request)
+            services, call = services_of(plain), call_of(plain.scope)
+            admission, tenant_id = services.admission_to(call.path), call.authenticated.tenant_id
+            if form is None:
+                with admission.place(tenant_id):
+                    return await bind_and_run(request)
+            with services.large_requests.body(tenant_id) as grown_to:
+                await request.read(max_body_bytes, services.client_seconds, grown_to)
+                with admission.place(tenant_id):
+                    if max_body_bytes == MAX_BODY_BYTES or request.is_small:
+                        return await run(request)
+                    async with services.large_requests.place(tenant_id):
+                        await services.rounds.next()
+                        return await run(request)
 
         async def run(request: StrictRequest) -> Response:
             if form is not None:

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
+from api.admission import TurnedAway
 from api.call import call_of
 from api.problems import catalogue
 from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
@@ -55,6 +56,7 @@ async def _answer_invalid_form(request: Request, error: Exception) -> Response:
 
 
 async def _answer_engine(request: Request, error: Exception) -> Response:
+    call_of(request.scope).turned_away = isinstance(error, TurnedAway)
     return problem_response(request, problem_of(error, WHOLE_REQUEST))
 
 

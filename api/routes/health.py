@@ -12,7 +12,7 @@ from api.problems.problem import Problem
 from api.readiness import OK
 from api.roles import Permission
 from api.schemas.health import READY, LivenessBody, ReadinessBody
-from api.services import services_of
+from api.services import METRICS_PATH, services_of
 from api.strict_route import StrictRoute
 
 RETRY_SECONDS = 2
@@ -71,7 +71,7 @@ async def ready(request: Request) -> Response:
 
 
 @router.get(
-    "/metrics",
+    METRICS_PATH,
     **operation(
         "readMetrics",
         tag="operations",

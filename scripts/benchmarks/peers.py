@@ -5,7 +5,6 @@ the same options as `booking serve`, so that what differs is how a booking is st
 """
 
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -68,6 +67,9 @@ class _Services:
     admission: Admission
     draining: Draining
 
+    def admission_to(self, _path: str) -> Admission:
+        return self.admission
+
 
 async def _validate_only(_request: Request, form: BookForm) -> Response:
     return _booked(new_id(), form, datetime.now(UTC))
@@ -127,7 +129,7 @@ def _app(peer: Peer, dsn: str, connections: int, announce: Callable[[], None]) -
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(dsn, role="booking_api", max_size=connections)
-        admission = Admission(REQUESTS_AT_ONCE, time.monotonic)
+        admission = Admission(REQUESTS_AT_ONCE)
         app.state.services = _Services(ApiKeys(pool), Metrics(), pool, admission, Draining())
         spare_the_long_lived()  # as `create_app` does
         announce()

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from pydantic_core import from_json, to_json
 
+from api.admission import TurnedAway
 from api.problems import catalogue
 from api.problems.catalogue import CATALOGUE, ProblemKind
 from api.problems.from_errors import INTERNAL_ERROR, RequestPart, problem_of
@@ -45,6 +46,7 @@ ERRORS: dict[Exception, str] = {
     engine.IdempotencyKeyReused("key"): "idempotency-key-reused",
     engine.CommandFailed("22003"): "internal-error",
     engine.Overloaded(): "overloaded",
+    TurnedAway(): "overloaded",
     engine.Contended(): "contended",
     engine.OutcomeUnknown(): "outcome-unknown",
 }
