@@ -68,8 +68,13 @@ class Readiness:
         except psycopg.Error:  # it is told, and the pool's own log line says more
             migrations = None
         stuck = self._stuck_for()
+        silent = (
+            "it refuses connections; the log says why"
+            if self._pool.refuses
+            else f"no answer within {ANSWER_SECONDS:g} s"
+        )
         return {
-            "database": OK if migrations else f"no answer within {ANSWER_SECONDS:g} s",
+            "database": OK if migrations else silent,
             "migrations": migrations or "not known",
             "commit_queue": OK
             if stuck < STUCK_SECONDS

@@ -1,5 +1,6 @@
 """Many commands in one request: each for itself, or all or none."""
 
+from functools import cache, partial
 from typing import cast
 
 from fastapi import APIRouter
@@ -73,7 +74,8 @@ async def _requests(request: StrictRequest, form: CommandsForm) -> list[CommandR
             )
         )
     body = cast("dict[str, list[JsonValue]]", request.value)  # CommandsForm has checked it
-    whole = conditions.idempotency_key and _fingerprint(request, request.value)
+    # Taken once: there are as many commands as it is long.
+    whole = cache(partial(_fingerprint, request, request.value))
     requests: list[CommandRequest] = []
     pace = Pace(services_of(request).rounds)
     for index, command in enumerate(form.commands):
@@ -81,10 +83,10 @@ async def _requests(request: StrictRequest, form: CommandsForm) -> list[CommandR
         idempotency = None
         if command.idempotency_key is not None:
             # An atomic decision is of all commands, so none of its keys stands for less.
-            stands_for = request.value if form.atomic else body["commands"][index]
-            idempotency = IdempotencyKey(command.idempotency_key, _fingerprint(request, stands_for))
-        elif whole is not None:
-            idempotency = IdempotencyKey(f"{conditions.idempotency_key}#{index}", whole)
+            stands_for = whole() if form.atomic else _fingerprint(request, body["commands"][index])
+            idempotency = IdempotencyKey(command.idempotency_key, stands_for)
+        elif conditions.idempotency_key is not None:
+            idempotency = IdempotencyKey(f"{conditions.idempotency_key}#{index}", whole())
         requests.append(
             CommandRequest(
                 command=command.to_domain(),

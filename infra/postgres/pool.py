@@ -12,19 +12,15 @@ from datetime import timedelta
 from uuid import UUID
 
 import psycopg
-import structlog
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
 
 from infra.errors import Overloaded
-from infra.postgres.lending_pool import LendingPool
+from infra.postgres.lending_pool import LendingPool, first_line
 from infra.postgres.role_check import Role, check_role
 
-_log = structlog.get_logger(__name__)
-
-Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+Pool = LendingPool
 
 _BECOME = """
     SELECT set_config('role', %(role)s, false),
@@ -147,8 +143,7 @@ async def borrowed(pool: Pool) -> AsyncIterator[AsyncConnection[TupleRow]]:
         async with pool.connection() as conn:
             yield conn
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        said, *_ = str(error).splitlines() or [type(error).__name__]
-        _log.warning("the database cannot be asked", pool=pool.name, reason=said)
+        pool.failed(first_line(error))
         raise Overloaded from error
 
 

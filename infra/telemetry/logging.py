@@ -59,6 +59,10 @@ def configure_logging(level: str = "INFO", form: Literal["console", "json"] = "c
         theirs = logging.getLogger(name)
         theirs.handlers = []
         theirs.propagate = True
+    # A line for each attempt of each connection; `infra.postgres.lending_pool` tells it in one.
+    logging.getLogger("psycopg.pool").addFilter(
+        lambda record: not str(record.msg).startswith(("error connecting", "reconnection attempt"))
+    )
     # Each request is logged once, by us and with its request id.
     logging.getLogger("uvicorn.access").disabled = True
 
