@@ -22,6 +22,8 @@ from domain.ids import TenantId
 from infra.errors import CommandFailed, OutcomeUnknown, Overloaded
 from infra.identity import new_id
 from infra.log.append import AppendCommand, Outcome
+from infra.postgres.lending_pool import first_line
+from infra.telemetry.refrain import Refrain
 
 log = structlog.get_logger(__name__)
 
@@ -150,6 +152,8 @@ class CommitQueue:
         self._sweeper: asyncio.TimerHandle | None = None
         self._last_landing = clock()
         self._closed = False
+        self._failure: Exception = Overloaded()
+        self._failures = Refrain(self._tell_failures)
 
     def enqueue(
         self, tenant_id: TenantId, command: AppendCommand, series: Series | None = None
@@ -317,9 +321,8 @@ class CommitQueue:
                 log.warning("commit_queue.answer_lost", commands=sum(map(len, batch.values())))
                 outcomes = await self._door.append_again(batch)
         except (Overloaded, OutcomeUnknown) as error:
-            log.warning(
-                "commit_queue.batch_failed", error=type(error).__name__, reason=str(error.__cause__)
-            )
+            self._failure = error
+            self._failures.due()
             for waiting in _passengers(batch):
                 self._observer.decided("unavailable")
                 waiting.fail(type(error)())
@@ -344,6 +347,14 @@ class CommitQueue:
                     self._observer.decided(waiting.series.broken_by.verdict)
                     waiting.resolve(waiting.series.broken_by)
         return flying
+
+    def _tell_failures(self, batches: int) -> None:
+        log.warning(
+            "commit_queue.batch_failed",
+            error=type(self._failure).__name__,
+            reason=first_line(self._failure.__cause__ or self._failure),
+            batches=batches,
+        )
 
     async def _bisect(self, batch: Batch, error: psycopg.Error) -> None:
         """Finds the one command that the database cannot take, and sends the others without it."""

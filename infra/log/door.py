@@ -1,7 +1,7 @@
 """Takes batches to PostgreSQL and tells apart the three ways in which that can fail.
 
-Refused as a whole, nothing applied (a `psycopg.Error` other than operational); not applied for now
-(`Overloaded`: no connection, a lock or statement timed out, a deadlock); and unknown
+Refused as a whole, nothing applied (a `psycopg.Error` that would come again); not applied for now
+(`Overloaded`: no connection, a lock or statement timed out, a deadlock, a full disk); and unknown
 (`OutcomeUnknown`: the connection broke, or was hung up, while the answer was on its way).
 """
 
@@ -23,6 +23,8 @@ _LOST_CONNECTION_CLASSES = (
     "08",
     "57P",
 )  # connection exceptions; the server shutting down or crashing
+_LIMIT_CLASS = "54"
+"""A command is too much for the server, which psycopg takes for a state that passes."""
 
 
 class PostgresDoor:
@@ -91,7 +93,13 @@ class PostgresDoor:
             raise Overloaded from error
         except psycopg.InterfaceError as error:
             raise OutcomeUnknown from error
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            # So it stands while another server takes over, or where somebody keeps a disk from
+            # filling to its end.
+            raise Overloaded from error
         except psycopg.OperationalError as error:
+            if error.sqlstate is not None and error.sqlstate.startswith(_LIMIT_CLASS):
+                raise
             lost = error.sqlstate is None or error.sqlstate.startswith(_LOST_CONNECTION_CLASSES)
             raise (OutcomeUnknown if lost else Overloaded) from error
 

@@ -62,7 +62,7 @@ class _Reporting(AsyncConnection[TupleRow]):
         return made
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Give what an error says, as far as it fits into a line of the log.
 
     Args:

@@ -142,7 +142,11 @@ async def borrowed(pool: Pool) -> AsyncIterator[AsyncConnection[TupleRow]]:
     try:
         async with pool.connection() as conn:
             yield conn
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.ReadOnlySqlTransaction,
+    ) as error:
         pool.failed(first_line(error))
         raise Overloaded from error
 
