@@ -23,6 +23,7 @@ _LOST_CONNECTION_CLASSES = (
     "08",
     "57P",
 )  # connection exceptions; the server shutting down or crashing
+_LAST_WORDS = ("FATAL", "PANIC")
 _LIMIT_CLASS = "54"
 """A command is too much for the server, which psycopg takes for a state that passes."""
 
@@ -100,8 +101,20 @@ class PostgresDoor:
         except psycopg.OperationalError as error:
             if error.sqlstate is not None and error.sqlstate.startswith(_LIMIT_CLASS):
                 raise
-            lost = error.sqlstate is None or error.sqlstate.startswith(_LOST_CONNECTION_CLASSES)
-            raise (OutcomeUnknown if lost else Overloaded) from error
+            raise (OutcomeUnknown if _is_lost(error) else Overloaded) from error
+
+
+def _is_lost(error: psycopg.OperationalError) -> bool:
+    """Tells whether the connection ended before the answer.
+
+    A server that cannot write its journal says why, as for any error, and dies (PANIC): the commit
+    may be in what it had written.
+    """
+    return (
+        error.sqlstate is None
+        or error.sqlstate.startswith(_LOST_CONNECTION_CLASSES)
+        or error.diag.severity_nonlocalized in _LAST_WORDS
+    )
 
 
 async def _recognise(

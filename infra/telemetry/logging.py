@@ -22,6 +22,7 @@ _SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 _API_KEY = re.compile(r"\bbk_[A-Za-z0-9_-]{20,}")
+_LOST_CONNECTIONS = ("error connecting", "reconnection attempt", "discarding closed connection")
 _IN_URL = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
 
 
@@ -59,9 +60,9 @@ def configure_logging(level: str = "INFO", form: Literal["console", "json"] = "c
         theirs = logging.getLogger(name)
         theirs.handlers = []
         theirs.propagate = True
-    # A line for each attempt of each connection; `infra.postgres.lending_pool` tells it in one.
+    # A line for each connection, again and again; `infra.postgres.lending_pool` tells it in one.
     logging.getLogger("psycopg.pool").addFilter(
-        lambda record: not str(record.msg).startswith(("error connecting", "reconnection attempt"))
+        lambda record: not str(record.msg).startswith(_LOST_CONNECTIONS)
     )
     # Each request is logged once, by us and with its request id.
     logging.getLogger("uvicorn.access").disabled = True
