@@ -43,14 +43,15 @@ async def answer_each(batch: Batch, results: Sequence[Result], rounds: Rounds) -
         rounds: shared by all that takes long in this process.
     """
     pace = Pace(rounds)
-    bodies: list[Body] = []
+    bodies: list[bytes] = []
     for index, result in enumerate(results):
         await pace.pause()
-        bodies.append(
+        body = (
             _accepted(batch, index, result)
             if isinstance(result, Accepted)
             else _refused(batch, index, result)
         )
+        bodies.append(to_json(body))
     return _answer(
         applied=all(isinstance(result, Accepted) for result in results),
         bodies=bodies,
@@ -82,16 +83,18 @@ async def answer_atomic(batch: Batch, result: AtomicResult, rounds: Rounds) -> R
     return _answer(
         applied=False,
         bodies=[
-            _refused(batch, index, result)
-            if index == result.culprit
-            else _problem(batch, index, not_attempted, result)
+            to_json(
+                _refused(batch, index, result)
+                if index == result.culprit
+                else _problem(batch, index, not_attempted, result)
+            )
             for index in range(len(batch.commands))
         ],
         results=[result],
     )
 
 
-def _answer(*, applied: bool, bodies: list[Body], results: Sequence[Result]) -> Response:
+def _answer(*, applied: bool, bodies: Sequence[bytes], results: Sequence[Result]) -> Response:
     headers: dict[str, str] = {}
     positions = [result.as_of for result in results if isinstance(result, Accepted)]
     if positions:
@@ -99,7 +102,7 @@ def _answer(*, applied: bool, bodies: list[Body], results: Sequence[Result]) -> 
     if all(result.replayed for result in results):
         headers["Idempotent-Replayed"] = "true"
     return Response(
-        to_json({"applied": applied, "results": bodies}),
+        b'{"applied":%s,"results":[%s]}' % (to_json(applied), b",".join(bodies)),
         headers=headers,
         media_type="application/json",
     )

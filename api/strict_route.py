@@ -134,6 +134,7 @@ class StrictRoute(APIRoute):
         permission = permission_in(self.openapi_extra)
         max_body_bytes = max_body_bytes_in(self.openapi_extra)
         form = self.body_field
+        body_required = form is not None and form.field_info.is_required()
         strict_query = permission is not None and permission is not Permission.OBSERVE
         query = {
             field.alias: get_origin(field.field_info.annotation) is list
@@ -157,15 +158,13 @@ class StrictRoute(APIRoute):
                 await request.read(max_body_bytes, services.client_seconds, grown_to)
                 with admission.place(tenant_id):
                     if max_body_bytes == MAX_BODY_BYTES or request.is_small:
-                        return await run(request)
+                        request.parse(required=body_required)
+                        return await bind_and_run(request)
                     async with services.large_requests.place(tenant_id):
                         await services.rounds.next()
-                        return await run(request)
-
-        async def run(request: StrictRequest) -> Response:
-            if form is not None:
-                request.parse(required=form.field_info.is_required())
-            return await bind_and_run(request)
+                        request.parse(required=body_required)
+                        await services.rounds.next()
+                        return await bind_and_run(request)
 
         return handle
 

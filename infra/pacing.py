@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from time import perf_counter
 
-SLICE_SECONDS = 0.002
+SLICE_SECONDS = 0.001
 
 
 class Rounds:
