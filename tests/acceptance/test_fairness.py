@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import count, cycle
 
 from tests.acceptance.conftest import House, booking, register
 from tests.acceptance.crowd import encoded, percentile, visitor
@@ -12,10 +12,11 @@ from tests.acceptance.crowd import encoded, percentile, visitor
 FLOODING = 8  # connections
 COMMANDS = 500
 PADDING = "x" * 1700  # attributes that bring five hundred commands near the limit of 1 MiB
-BOOKINGS = 200
+ROUNDS = 3
+BOOKINGS = 150  # of each round, without the flood and with it
 PAUSE_SECONDS = 0.005
 TIMES = 5
-SLACK_SECONDS = 0.05  # a core that another process has for two of the scheduler's turns
+SLACK_SECONDS = 0.015  # a core that another process has for some of the scheduler's turns
 
 
 def largest_requests(stage: str) -> list[bytes]:
@@ -80,17 +81,20 @@ async def test_a_flood_of_large_requests_leaves_another_tenant_its_pace(house: H
     requests = largest_requests(their_stage)
     assert max(map(len, requests)) > 900_000
     address = serving.address
-    await book_one_by_one(address, stage, first_day=0)  # warms up whatever is cold
-    quiet = await book_one_by_one(address, stage, first_day=100)
-    enough = asyncio.Event()
-    flooding = asyncio.create_task(flood(address, noisy, requests, enough))
-    await asyncio.sleep(0.5)
-    flooded = await book_one_by_one(address, stage, first_day=200)
-    enough.set()
-    statuses = await flooding
-    quiet_again = await book_one_by_one(address, stage, first_day=300)
-    assert statuses[200] >= 3
+    days = count(step=10)
+    await book_one_by_one(address, stage, next(days))  # warms up whatever is cold
+    quiet: list[float] = []
+    flooded: list[float] = []
+    statuses: Counter[int] = Counter()
+    for _ in range(ROUNDS):
+        quiet += await book_one_by_one(address, stage, next(days))
+        enough = asyncio.Event()
+        flooding = asyncio.create_task(flood(address, noisy, requests, enough))
+        await asyncio.sleep(0.5)
+        flooded += await book_one_by_one(address, stage, next(days))
+        enough.set()
+        statuses += await flooding
+    assert statuses[200] >= 3 * ROUNDS
     assert set(statuses) <= {200, 503}
-    usual = max(percentile(quiet, 0.99), percentile(quiet_again, 0.99))
-    assert percentile(flooded, 0.99) < TIMES * usual + SLACK_SECONDS
+    assert percentile(flooded, 0.99) < TIMES * percentile(quiet, 0.99) + SLACK_SECONDS
     assert serving.stop() == 0
