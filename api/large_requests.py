@@ -1,4 +1,4 @@
-"""Lets a few large requests in at a time, tenants in turn, so that one cannot fill the process.
+"""Lets few large requests in at a time, one of a tenant, so that none can fill the process.
 
 A request of five hundred commands costs as much as five hundred requests. What waits here has been
 read and not parsed yet; how much of that there may be is bounded too.
@@ -31,13 +31,15 @@ class LargeRequests:
         """All places are free.
 
         Args:
-            places: how many are worked on at once; one decides while another's commands commit.
+            places: how many are worked on at once, each of another tenant; two of one tenant would
+                take turns with their commits, and be done no sooner.
             waiting: how many may wait, three quarters of them one tenant's; more are refused.
             wait_seconds: who waited for so long is refused.
             body_bytes: that large bodies may have together, from the first byte that was read to
                 the answer; three quarters of them one tenant's.
         """
         self._free = places
+        self._inside: set[TenantId] = set()
         self._most_waiting = waiting
         self._wait_seconds = wait_seconds
         self._waiting = 0
@@ -88,14 +90,15 @@ class LargeRequests:
         Raises:
             TurnedAway: too many wait already, or it took too long.
         """
-        if self._free:
+        if self._free and tenant_id not in self._inside:
             self._free -= 1
+            self._inside.add(tenant_id)
         else:
             await self._wait_in_line(tenant_id)
         try:
             yield
         finally:
-            self._pass_on()
+            self._pass_on(tenant_id)
 
     async def _wait_in_line(self, tenant_id: TenantId) -> None:
         line = self._lines.get(tenant_id, _Line())
@@ -110,7 +113,7 @@ class LargeRequests:
                 await place
         except BaseException as error:
             if place.done() and not place.cancelled():  # given and given up at the same moment
-                self._pass_on()
+                self._pass_on(tenant_id)
             else:
                 self._leave(tenant_id, place)
             if isinstance(error, TimeoutError):
@@ -124,14 +127,18 @@ class LargeRequests:
         if not line:
             del self._lines[tenant_id]
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, leaving: TenantId) -> None:
         """Gives a place that became free to the first of the next tenant's line."""
+        self._inside.remove(leaving)
         for tenant_id, line in self._lines.items():
+            if tenant_id in self._inside:
+                continue
             for place in line:
                 if not place.done():  # else its caller gives up just now, and leaves by itself
                     self._leave(tenant_id, place)
                     if line:
                         self._lines.move_to_end(tenant_id)  # behind all other tenants
+                    self._inside.add(tenant_id)
                     place.set_result(None)
                     return
         self._free += 1

@@ -60,6 +60,19 @@ async def test_tenants_take_turns_whoever_came_first() -> None:
     assert crowd.large._free == 1
 
 
+async def test_a_tenant_has_one_place_and_leaves_the_others_to_others() -> None:
+    crowd = Crowd(LargeRequests(places=2))
+    for tenant_id in (NOISY, NOISY, NOISY):
+        await crowd.come(tenant_id)
+    assert [tenant_id for tenant_id, _ in crowd.inside] == [NOISY]
+    await crowd.come(QUIET)
+    await crowd.come(OTHER)
+    assert [tenant_id for tenant_id, _ in crowd.inside] == [NOISY, QUIET]
+    order = [await crowd.leave() for _ in range(5)]
+    assert order == [NOISY, QUIET, NOISY, OTHER, NOISY]
+    assert crowd.large._free == 2
+
+
 async def test_lines_are_bounded_for_one_and_for_all() -> None:
     crowd = Crowd(LargeRequests(places=1, waiting=4))
     for _ in range(4):
@@ -94,7 +107,7 @@ async def test_a_place_given_and_given_up_at_the_same_moment_goes_to_the_next() 
     await crowd.come(NOISY)
     leaving, next_ = await crowd.come(NOISY), await crowd.come(QUIET)
     place = next(iter(crowd.large._lines[NOISY]))
-    crowd.large._pass_on()  # as if the one inside had left
+    crowd.large._pass_on(NOISY)  # as if the one inside had left
     assert place.done()
     leaving.cancel()
     await settled()
@@ -130,7 +143,8 @@ def test_no_place_is_lost_whoever_comes_leaves_or_gives_up(steps: list[tuple[str
                     leave.set_result(None)  # the next step may come before anybody has noticed
             elif step == "cancel" and crowd.tasks:
                 crowd.tasks[number % len(crowd.tasks)].cancel()
-            assert len(crowd.inside) <= 2
+            inside = [tenant_id for tenant_id, _ in crowd.inside]
+            assert len(inside) == len(set(inside)) <= 2
         await settled()
         while crowd.inside:
             await crowd.leave()
@@ -138,6 +152,7 @@ def test_no_place_is_lost_whoever_comes_leaves_or_gives_up(steps: list[tuple[str
         assert crowd.large._free == 2
         assert crowd.large._waiting == 0
         assert not crowd.large._lines
+        assert not crowd.large._inside
 
     asyncio.run(run())
 
