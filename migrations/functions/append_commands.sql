@@ -210,6 +210,7 @@ declare
     seen           jsonb := '{}';       -- receipts by key: those found, and those of keys that come twice in this call
     twice          text[];              -- the keys that do
     versions       jsonb := '{}';       -- of the streams that the commands expect something of
+    shared         uuid[];              -- of these, the streams that more than one command does
     command        record;
     receipt        jsonb;
     key            text;
@@ -246,10 +247,12 @@ begin
     select coalesce(jsonb_object_agg(wanted.stream,
                coalesce((select latest.version from booking.event latest
                           where latest.tenant_id = p_tenant and latest.stream_id = wanted.stream
-                          order by latest.version desc limit 1), 0)), '{}')
-      into versions
-      from (select expected.stream::uuid as stream
+                          order by latest.version desc limit 1), 0)), '{}'),
+           array_agg(wanted.stream) filter (where wanted.times > 1)
+      into versions, shared
+      from (select expected.stream::uuid as stream, count(*) as times
               from jsonb_array_elements(p_commands) item, jsonb_object_keys(item -> 'expect') expected (stream)
+             group by expected.stream
             offset 0) wanted;
 
     ix := -1;
@@ -305,7 +308,7 @@ begin
                     select jsonb_agg(p_lapse || jsonb_build_object(
                                'stream', hold, 'metadata', command.events -> 0 -> 'metadata',
                                'version', 1 + coalesce(
-                                   (versions ->> hold::text)::int,          -- it may have been made in this very call
+                                   (select max(own.version) from unnest(appended) own where own.stream_id = hold),
                                    (select latest.version from booking.event latest
                                      where latest.tenant_id = p_tenant and latest.stream_id = hold
                                      order by latest.version desc limit 1))))
@@ -320,7 +323,8 @@ begin
                 appended := appended || row(
                     p_tenant, head.seq, event ->> 'stream', event ->> 'version', event ->> 'topic', event ->> 'state',
                     event ->> 'metadata', decided_at, head.hash)::booking.event;
-                if versions ? (event ->> 'stream') then
+                -- Only where a later command looks: rewriting it for each event would cost more with each.
+                if (event ->> 'stream')::uuid = any (shared) or lapsed is not null and versions ? (event ->> 'stream') then
                     versions := versions || jsonb_build_object(event ->> 'stream', event -> 'version');
                 end if;
             end loop;
