@@ -117,17 +117,18 @@ class Unit:
             raise NeedsFreshView  # a lapse is decided by the database's clock alone
         if not events and not self.keys and not view.fresh:
             raise NeedsFreshView  # nothing would be appended, so nothing would check the view
+        own_events: dict[UUID, int] = {
+            event.originator_id: place - len(events) + 1 for place, event in enumerate(events)
+        }
         append = AppendCommand(
             expect=expect,
             events=self._new_events(events, mapper),
             changes=claims_from(events),
             resources=tuple(
-                _resource_row(aggregate)
+                _resource_row(aggregate, own_events[aggregate.id])
                 for aggregate in touched.values()
-                if isinstance(aggregate, Resource)
-            )
-            if events
-            else (),
+                if isinstance(aggregate, Resource) and aggregate.id in own_events
+            ),
             keys=self.keys,
             fingerprint=self._fingerprint,
             deadline=min(deadlines, default=None),
@@ -136,9 +137,7 @@ class Unit:
         return Decision(
             append=append if events or self.keys else None,
             aggregates=[touched[stream] for stream in self.stream_ids],
-            own_events={
-                event.originator_id: place - len(events) + 1 for place, event in enumerate(events)
-            },
+            own_events=own_events,
         )
 
     def _refuse(
@@ -276,7 +275,7 @@ def _expiries(things: Iterable[Aggregate], now: datetime) -> list[datetime]:
     ]
 
 
-def _resource_row(resource: Resource) -> ResourceRow:
+def _resource_row(resource: Resource, event: int) -> ResourceRow:
     return ResourceRow(
         resource_id=resource.id,
         name=resource.name,
@@ -285,6 +284,7 @@ def _resource_row(resource: Resource) -> ResourceRow:
         attributes=resource.attributes,
         retired=resource.retired,
         version=resource.version,
+        event=event,
     )
 
 

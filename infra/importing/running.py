@@ -1,21 +1,40 @@
 """Having the engine decide the rows of a file: in their order, in large slices."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
+from domain.commands import RegisterResource
 from domain.errors import DomainError
 from domain.ids import ResourceId
-from infra.engine.requests import Accepted, Caller, Command, CommandRequest, Refused, Result
+from infra.engine.requests import (
+    Accepted,
+    AtomicResult,
+    Caller,
+    Command,
+    CommandRequest,
+    Refused,
+    Result,
+)
 from infra.errors import AlreadyExists, EngineError, OutcomeUnknown, Unavailable
 from infra.importing.outcome import Counts, Problem, invalid, refused
 from infra.importing.planning import InvalidRow, PlannedRow, registration
 
 SLICE: Final = 256
 """Rows that are on their way at once; several batches of the commit queue."""
+
+GROUP: Final = 64
+"""Resources that are registered as one decision, which keeps nothing else waiting for long."""
+
+STRIDE: Final = 16
+"""Rows that are read at a stretch, while whatever else waits."""
+
+AHEAD: Final = 4
+"""Slices whose resources are got ready while one is being booked, so that the log never waits."""
 
 PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds to wait before what could not be decided is sent again."""
@@ -32,6 +51,8 @@ class Standing(Enum):
 
 
 Decision = Standing | DomainError | EngineError
+
+_Item = TypeVar("_Item")
 
 
 class ImportStopped(Exception):
@@ -69,6 +90,12 @@ class Decider(Protocol):
         self, caller: Caller, requests: Sequence[CommandRequest]
     ) -> Sequence[Result]:
         """Decide the commands one by one, in their order."""
+        ...
+
+    async def execute_atomic(
+        self, caller: Caller, requests: Sequence[CommandRequest]
+    ) -> AtomicResult:
+        """Decide the commands as one: all of them, or none."""
         ...
 
 
@@ -111,6 +138,7 @@ class Importer:
         self._tell = tell
         self._pause = pause
         self._known: dict[str, ResourceId] = {}
+        self._one_prepares = asyncio.Lock()
 
     async def run(self, rows: Iterable[PlannedRow | InvalidRow]) -> None:
         """Import the rows.
@@ -123,40 +151,45 @@ class Importer:
                 on from there, since what stands already is found.
         """
         remaining = iter(rows)
-        ready = await self._next_slice(remaining)
-        while ready.rows:
-            # The resources of the next slice do not wait for the bookings of this one.
-            decisions, following = await asyncio.gather(
-                self._decide(ready.commands), self._next_slice(remaining), return_exceptions=True
-            )
-            if isinstance(decisions, BaseException):
-                raise decisions
-            self._record(ready, decisions)
-            if isinstance(following, BaseException):
-                raise following
-            ready = following
+        ahead = deque(self._preparing(remaining) for _ in range(AHEAD))
+        try:
+            while (ready := await ahead.popleft()).rows:
+                ahead.append(self._preparing(remaining))
+                self._record(ready, await self._decide(ready.commands))
+        finally:
+            for preparing in ahead:
+                preparing.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
 
-    async def _next_slice(self, remaining: Iterator[PlannedRow | InvalidRow]) -> _Slice:
-        """Read rows, and get their resources ready."""
-        rows = list(islice(remaining, SLICE))
-        planned = [row for row in rows if isinstance(row, PlannedRow)]
-        await self._know_resources(planned)
-        resource_ids = {name: self._known[name] for row in planned for name in row.names}
-        return _Slice(rows, [row.command(resource_ids) for row in planned], resource_ids)
+    def _preparing(self, remaining: Iterator[PlannedRow | InvalidRow]) -> asyncio.Task[_Slice]:
+        return asyncio.create_task(self._prepare(remaining))
+
+    async def _prepare(self, remaining: Iterator[PlannedRow | InvalidRow]) -> _Slice:
+        """Read the next rows, and get their resources ready; one slice after the other."""
+        async with self._one_prepares:
+            rows: list[PlannedRow | InvalidRow] = []
+            for row in islice(remaining, SLICE):
+                rows.append(row)
+                if len(rows) % STRIDE == 0:
+                    await asyncio.sleep(0)
+            planned = [row for row in rows if isinstance(row, PlannedRow)]
+            await self._know_resources(planned)
+            resource_ids = {name: self._known[name] for row in planned for name in row.names}
+            return _Slice(rows, [row.command(resource_ids) for row in planned], resource_ids)
 
     async def _know_resources(self, planned: Sequence[PlannedRow]) -> None:
         """Find the resources that the rows name; register those that are new."""
         if len(self._known) > MAX_KNOWN_NAMES:
             self._known.clear()
         named = dict.fromkeys(name for row in planned for name in row.names)
-        for names in _slices([name for name in named if name not in self._known]):
+        for names in _batched([name for name in named if name not in self._known], SLICE):
             self._known.update(await self._look_up(names, planned[0].row))
             new = [
                 registration(self._caller.tenant_id, name, kind=self._kind, timezone=self._timezone)
                 for name in names
                 if name not in self._known
             ]
-            for command, decision in zip(new, await self._decide(new), strict=True):
+            for command, decision in zip(new, await self._register(new), strict=True):
                 match decision:
                     case Standing.NEW:
                         self._counts.resources += 1
@@ -165,6 +198,25 @@ class Importer:
                     case error:
                         raise ImportStopped(planned[0].row, error)
                 self._known[command.name] = command.resource_id
+
+    async def _register(self, new: Sequence[RegisterResource]) -> list[Decision]:
+        groups = []
+        for group in _batched(new, GROUP):
+            groups.append(asyncio.create_task(self._register_group(group)))
+            await asyncio.sleep(0)  # what has come back meanwhile goes first
+        return [decision for group in await asyncio.gather(*groups) for decision in group]
+
+    async def _register_group(self, group: Sequence[RegisterResource]) -> list[Decision]:
+        """Register all as one decision, which costs half as much; if refused, one by one."""
+        together = await self._engine.execute_atomic(
+            self._caller, [CommandRequest(command) for command in group]
+        )
+        if not isinstance(together, Refused):
+            return [Standing.NEW for _ in group]
+        decisions = await self._decide(group)
+        if isinstance(together.error, OutcomeUnknown):  # what is there now, this run has made
+            return [Standing.NEW if made is Standing.FOUND else made for made in decisions]
+        return decisions
 
     async def _look_up(self, names: Sequence[str], row: int) -> Mapping[str, ResourceId]:
         for pause in PAUSES:
@@ -233,6 +285,6 @@ def _decision(result: Result) -> Decision:
             return error
 
 
-def _slices(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), SLICE):
-        yield names[start : start + SLICE]
+def _batched(items: Sequence[_Item], most: int) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), most):
+        yield items[start : start + most]

@@ -45,7 +45,11 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class ResourceRow:
-    """A row of the inline projection of resources, as a command leaves it."""
+    """A row of the inline projection of resources, as a command leaves it.
+
+    Attributes:
+        event: its last event, counted back from the command's last (0; -1 is the one before).
+    """
 
     resource_id: UUID
     name: str
@@ -54,6 +58,7 @@ class ResourceRow:
     attributes: dict[str, JsonValue]
     retired: bool
     version: int
+    event: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ end $$;
 --   series       the call that it came in with others, whose order counts: after one that must be decided again, so must they
 --   refusal      what the domain refused already: recorded under the keys, unless unkept
 --   vacate       bookings whose claims go;  claims: those that come;  confirm: bookings whose claims become confirmed
---   resources    rows of the resource projection as they shall be
+--   resources    rows of the resource projection as they shall be, each with its last event, counted back from the command's last
 --   events       [{stream, version, topic, state, metadata}]
 --   facts        kept in the receipt, whatever the verdict, for whoever renders the answer again
 -- p_lapse is the event {topic, state} recorded for a hold that gives way; its metadata are those of the command's first event.
@@ -372,9 +372,9 @@ begin
     insert into booking.resource as kept (
         tenant_id, resource_id, name, kind, timezone, attributes, retired, version, position, created_at, updated_at)
     select p_tenant, given.resource_id, given.name, given.kind, given.timezone, given.attributes, given.retired, given.version,
-           p_position, p_at, p_at
+           p_position + coalesce(given.event, 0), p_at, p_at
       from jsonb_to_recordset(p_resources) as given (
-               resource_id uuid, name text, kind text, timezone text, attributes jsonb, retired boolean, version int)
+               resource_id uuid, name text, kind text, timezone text, attributes jsonb, retired boolean, version int, event int)
         on conflict on constraint resource_pk do update
        set name = excluded.name, kind = excluded.kind, timezone = excluded.timezone, attributes = excluded.attributes,
            retired = excluded.retired, version = excluded.version, position = excluded.position, updated_at = excluded.updated_at;

@@ -2,7 +2,17 @@
 
 import asyncio
 
-from domain.commands import Amend, Cancel, Confirm, Release, Reschedule, RetireResource
+import psycopg
+
+from domain.commands import (
+    Amend,
+    Cancel,
+    Confirm,
+    RegisterResource,
+    Release,
+    Reschedule,
+    RetireResource,
+)
 from domain.customer import Customer
 from domain.errors import (
     ResourceRetired,
@@ -10,7 +20,7 @@ from domain.errors import (
     UnknownResources,
 )
 from domain.ids import BookingId, ResourceId
-from infra.engine import Accepted, CommandRequest, Refused, RunningEngine
+from infra.engine import Accepted, Command, CommandRequest, Refused, RunningEngine
 from infra.errors import AlreadyExists, NotFound, VersionMismatch
 from infra.identity import new_id
 from tests.engine.conftest import HOUR, NINE, Studio, book, keyed
@@ -291,3 +301,22 @@ async def test_more_conflicts_than_can_be_named_are_said_to_be_more(studio: Stud
     assert isinstance(result.error, SlotTaken)
     assert len(result.error.conflicts) == 1000
     assert result.error.more
+
+
+async def test_resources_changed_together_stand_each_at_its_own_last_event(studio: Studio) -> None:
+    ids = [ResourceId(new_id()) for _ in range(3)]
+    commands: list[Command] = [
+        RegisterResource(
+            resource_id=resource_id, name="Stage", kind="stage", timezone="UTC", attributes={}
+        )
+        for resource_id in ids
+    ]
+    commands.insert(2, RetireResource(resource_id=ids[0]))
+    together = await studio.engine.execute_atomic(
+        studio.caller, [CommandRequest(command) for command in commands]
+    )
+    assert not isinstance(together, Refused)
+    last_events = {event.stream_id: event.seq for event in studio.log()}
+    with psycopg.connect(studio.owner_dsn) as owner:
+        projected = owner.execute("select resource_id, position from booking.resource").fetchall()
+    assert dict(projected) == {resource_id: last_events[resource_id] for resource_id in ids}
