@@ -48,25 +48,26 @@ def refusal_in(outcome: Outcome, unit: Unit) -> Refused:
     if outcome.verdict is Verdict.REFUSED:
         error = domain_error_from(cast("dict[str, str]", outcome.info))
         return Refused(error, request_id, cast("int", outcome.facts["culprit"]), outcome.replayed)
-    streams = (
-        cast("list[str]", outcome.facts["streams"])
-        if outcome.replayed
-        else [str(stream) for stream in unit.stream_ids]
-    )
     blockers = cast("list[Blocker]", outcome.info)
-    culprit = min(streams.index(blocker["claimant"]) for blocker in blockers)
-    mine = [blocker for blocker in blockers if blocker["claimant"] == streams[culprit]]
-    return Refused(_conflict_error(mine), request_id, culprit, outcome.replayed)
+    culprit = 0
+    if len(unit.requests) > 1:
+        streams = (
+            cast("list[str]", outcome.facts["streams"])
+            if outcome.replayed
+            else [str(stream) for stream in unit.stream_ids]
+        )
+        culprit = min(streams.index(blocker["claimant"]) for blocker in blockers)
+        blockers = [blocker for blocker in blockers if blocker["claimant"] == streams[culprit]]
+    return Refused(_conflict_error(blockers), request_id, culprit, outcome.replayed)
 
 
 def _conflict_error(blockers: Sequence[Blocker]) -> DomainError:
     """Names what does not exist before what is retired, and both before who was there first."""
-    unknown = _resources_of(blockers, "unknown-resource")
-    if unknown:
-        return UnknownResources(unknown)
-    retired = _resources_of(blockers, "resource-retired")
-    if retired:
-        return ResourceRetired(retired)
+    problems = {blocker["problem"] for blocker in blockers}
+    if "unknown-resource" in problems:
+        return UnknownResources(_resources_of(blockers, "unknown-resource"))
+    if "resource-retired" in problems:
+        return ResourceRetired(_resources_of(blockers, "resource-retired"))
     named = tuple(_conflict(blocker) for blocker in blockers[:MOST_CONFLICTS])
     return SlotTaken(named, more=len(blockers) > MOST_CONFLICTS)
 

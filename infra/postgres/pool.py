@@ -15,6 +15,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
+from pydantic_core import from_json
 
 from infra.errors import Overloaded
 from infra.postgres.lending_pool import LendingPool, first_line
@@ -68,6 +70,7 @@ class _Session:
     async def begin(self, conn: AsyncConnection[TupleRow]) -> None:
         if not self.prepared_statements:
             conn.prepare_threshold = None
+        set_json_loads(from_json, conn)  # in a third of the time of the standard library's
         await conn.execute(
             _BECOME,
             {
