@@ -117,10 +117,10 @@ class BookingEngine:
 
         Args:
             caller: who asks.
-            requests: commands to bookings.
+            requests: commands to bookings, or to resources.
 
         Returns:
-            The bookings after all of it, one for each request; or the refusal with its culprit.
+            The things after all of it, one for each request; or the refusal with its culprit.
         """
         return (await self._decide_in_turn(caller, [Unit(caller, requests)]))[0]
 
