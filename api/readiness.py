@@ -62,6 +62,7 @@ class Readiness:
         # the same database. It is bounded by the waits of its pool; until it ends, others join it.
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._migrations_applied())
+            self._look.add_done_callback(_hear)
         done, _ = await asyncio.wait({self._look}, timeout=ANSWER_SECONDS)
         try:
             migrations = self._look.result() if done else None
@@ -93,3 +94,9 @@ class Readiness:
                 function_files = {line.name: line async for line in lines}
         missing = len(self._schema.lacking(Applied(migrations, function_files)))
         return f"{missing} pending: run booking migrate" if missing else OK
+
+
+def _hear(look: asyncio.Task[str]) -> None:
+    """Take note of how a look ended, also where nobody waits for it any more."""
+    if not look.cancelled():
+        look.exception()

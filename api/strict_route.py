@@ -184,8 +184,11 @@ def _bind_form_alone(route: APIRoute) -> StrictHandler | None:
         or takes.header_params
         or takes.cookie_params
         or takes.dependencies
+        or len(takes.body_params) > 1
     )
     if field is None or takes_more or takes.request_param_name is None:
+        return None
+    if field.field_info.metadata or not field.field_info.is_required():
         return None
     endpoint, request_name, form_name = route.endpoint, takes.request_param_name, field.name
     form: TypeAdapter[object] = TypeAdapter(field.field_info.annotation or object)

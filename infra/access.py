@@ -20,6 +20,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from domain.ids import TenantId
+from infra.errors import Overloaded
 from infra.identity import new_id
 from infra.postgres.pool import Pool, borrowed
 
@@ -28,6 +29,11 @@ KEY_ROLES: tuple[KeyRole, ...] = get_args(KeyRole)
 
 TRUST_SECONDS = 10.0  # how long a revoked key may still be let in
 TRUSTED_KEYS = 10_000
+KEYS_ASKED = 512  # that the database is being asked about; who comes with one more is refused
+ASKED_AT_ONCE = (
+    4  # of these, on a connection each: whatever keys are tried, most are left for others
+)
+ASK_SECONDS = 3.0  # that one waits for such a connection
 LONGEST_KEY = 512  # characters; more is not even hashed
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -184,6 +190,7 @@ class ApiKeys:
         self._trusted_keys = trusted_keys
         self._trusted: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Principal | None]] = {}
+        self._at_once = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def authenticate(self, key: str) -> Principal | None:
         """Find out who holds a key.
@@ -195,7 +202,7 @@ class ApiKeys:
             Whom it speaks for; None if it is unknown or revoked.
 
         Raises:
-            Overloaded: the database cannot be asked just now.
+            Overloaded: the database cannot be asked just now, or about too many keys already.
         """
         if len(key) > LONGEST_KEY:
             return None
@@ -208,6 +215,8 @@ class ApiKeys:
         # time its answer grows old. One who leaves does not take the answer from the others.
         asking = self._asking.get(digest)
         if asking is None:
+            if len(self._asking) >= KEYS_ASKED:
+                raise Overloaded
             asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
             asking.add_done_callback(partial(self._asked, digest))
         return await asyncio.shield(asking)
@@ -228,6 +237,17 @@ class ApiKeys:
         return principal
 
     async def _look_up(self, digest: str) -> Principal | None:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await self._at_once.acquire()
+        except TimeoutError as error:
+            raise Overloaded from error
+        try:
+            return await self._find(digest)
+        finally:
+            self._at_once.release()
+
+    async def _find(self, digest: str) -> Principal | None:
         async with borrowed(self._pool) as conn, conn.pipeline(), conn.transaction():
             # Row-level security shows the one key whose hash is named, to whoever names it.
             await conn.execute("SELECT set_config('app.api_key_hash', %s, true)", [digest])

@@ -129,6 +129,14 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
+        unanswered = [c for c in self._cycles if not c.response_complete and not c.more_body]
+        if unanswered:
+            # The refusal would be taken for the answer to the first of these, which may be done by
+            # now. They are answered, and the connection ends with the last.
+            unanswered[-1].keep_alive = False
+            self._patience.cancel()
+            self.flow.pause_reading()
+            return
         request_id = str(new_id())
         _log.info("http.refused", problem=problem.kind.name, request_id=request_id)
         response = problem.response(instance="about:blank", request_id=request_id)

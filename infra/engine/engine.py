@@ -21,7 +21,7 @@ from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest
 from infra.engine.turns import Turns
 from infra.engine.unit import NeedsFreshView, Unit
 from infra.engine.view import Loaded, View
-from infra.errors import CommandFailed, Contended, Overloaded, Unavailable
+from infra.errors import CommandFailed, Contended, OutcomeUnknown, Overloaded, Unavailable
 from infra.log.append import Outcome, Verdict
 from infra.log.commit_queue import CommitQueue, Series
 from infra.pacing import Pace, Rounds
@@ -106,7 +106,11 @@ class BookingEngine:
                 answer if isinstance(answer, Refused) else answer[0]
                 for answer in await self._decide_in_turn(caller, wave)
             ]
-        return results
+            if any(map(_undecided, results[-len(wave) :])):
+                break
+        # What came after something that could not be decided is not decided sooner.
+        rest = len(requests) - len(results)
+        return results + [Refused(Overloaded(), caller.request_id) for _ in range(rest)]
 
     async def execute_atomic(
         self, caller: Caller, requests: Sequence[CommandRequest]
@@ -272,10 +276,15 @@ class BookingEngine:
             self._loader.remember(tenant_id, recorded(decision, outcome))
         # What was just given needs no opening; in a group, a later command may have replaced it.
         given = customer_in(unit.requests[0].command) if len(unit.requests) == 1 else None
-        return [
-            await self._opened(tenant_id, accepted, given)
-            for accepted in unit.accept(decision, view, outcome)
-        ]
+        try:
+            return [
+                await self._opened(tenant_id, accepted, given)
+                for accepted in unit.accept(decision, view, outcome)
+            ]
+        except Unavailable as error:
+            if outcome is None:
+                raise
+            raise OutcomeUnknown from error  # it was done, so nobody may hear that nothing was
 
     async def _replay(self, unit: Unit, outcome: Outcome) -> Sequence[Accepted]:
         """Gives the first answer again: the same things as they were at the same position."""
@@ -335,6 +344,10 @@ def _found(loaded: Loaded, as_of: int, *, replayed: bool = False) -> Accepted:
         as_of=as_of,
         replayed=replayed,
     )
+
+
+def _undecided(result: Result) -> bool:
+    return isinstance(result, Refused) and isinstance(result.error, Unavailable)
 
 
 def _waves(units: Sequence[Unit]) -> Iterable[list[Unit]]:

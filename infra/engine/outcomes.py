@@ -19,8 +19,11 @@ from infra.engine.unit import Unit
 from infra.errors import IdempotencyKeyReused
 from infra.log.append import Outcome, Verdict
 
-MOST_CONFLICTS = 1000
-"""How many conflicts an answer names; `take_claims` tells one more, so that it shows."""
+MOST_CONFLICTS = 100
+"""How many conflicts an answer to one command names; `in_the_way` tells one more, so that it shows.
+
+Five hundred commands may come in one call, so a thousand each would be an answer of 100 MB.
+"""
 
 
 class Blocker(TypedDict):
@@ -43,7 +46,10 @@ def refusal_in(outcome: Outcome, unit: Unit) -> Refused:
         unit: what was asked now.
     """
     if outcome.verdict is Verdict.KEY_REUSED:
-        return Refused(IdempotencyKeyReused(unit.keys[0]), unit.caller.request_id)
+        key = cast("dict[str, str]", outcome.info)["key"]
+        return Refused(
+            IdempotencyKeyReused(key), unit.caller.request_id, culprit=unit.place_of(key)
+        )
     request_id = str(outcome.facts["request_id"]) if outcome.replayed else unit.caller.request_id
     if outcome.verdict is Verdict.REFUSED:
         error = domain_error_from(cast("dict[str, str]", outcome.info))

@@ -60,6 +60,14 @@ class Unit:
         self.keys = tuple(dict.fromkeys(key.key for key in keys))
         self._fingerprint = _joined([key.fingerprint for key in keys]) if keys else None
 
+    def place_of(self, key: str) -> int:
+        """Tells which request came first with an idempotency key."""
+        return next(
+            place
+            for place, request in enumerate(self.requests)
+            if request.idempotency is not None and request.idempotency.key == key
+        )
+
     @property
     def streams_to_load(self) -> set[UUID]:
         """The streams that must exist; what is made here needs no look before the log's own."""

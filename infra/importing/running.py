@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
@@ -53,6 +53,7 @@ class Standing(Enum):
 Decision = Standing | DomainError | EngineError
 
 _Item = TypeVar("_Item")
+_Any = TypeVar("_Any")
 
 
 class ImportStopped(Exception):
@@ -157,9 +158,7 @@ class Importer:
                 ahead.append(self._preparing(remaining))
                 self._record(ready, await self._decide(ready.commands))
         finally:
-            for preparing in ahead:
-                preparing.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+            await _end(ahead)
 
     def _preparing(self, remaining: Iterator[PlannedRow | InvalidRow]) -> asyncio.Task[_Slice]:
         return asyncio.create_task(self._prepare(remaining))
@@ -200,11 +199,14 @@ class Importer:
                 self._known[command.name] = command.resource_id
 
     async def _register(self, new: Sequence[RegisterResource]) -> list[Decision]:
-        groups = []
-        for group in _batched(new, GROUP):
-            groups.append(asyncio.create_task(self._register_group(group)))
-            await asyncio.sleep(0)  # what has come back meanwhile goes first
-        return [decision for group in await asyncio.gather(*groups) for decision in group]
+        groups: list[asyncio.Task[list[Decision]]] = []
+        try:
+            for group in _batched(new, GROUP):
+                groups.append(asyncio.create_task(self._register_group(group)))
+                await asyncio.sleep(0)  # what has come back meanwhile goes first
+            return [decision for group in groups for decision in await group]
+        finally:
+            await _end(groups)
 
     async def _register_group(self, group: Sequence[RegisterResource]) -> list[Decision]:
         """Register all as one decision, which costs half as much; if refused, one by one."""
@@ -273,6 +275,13 @@ class Importer:
                     self._tell(refused(row, error, done.resource_ids))
         if stopped is not None:
             raise stopped
+
+
+async def _end(tasks: Collection[asyncio.Task[_Any]]) -> None:
+    """Leave none of them running, and none unheard."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _decision(result: Result) -> Decision:

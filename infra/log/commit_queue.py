@@ -19,7 +19,7 @@ import psycopg
 import structlog
 
 from domain.ids import TenantId
-from infra.errors import CommandFailed, OutcomeUnknown, Overloaded
+from infra.errors import CommandFailed, OutcomeUnknown, Overloaded, Unavailable
 from infra.identity import new_id
 from infra.log.append import AppendCommand, Outcome
 from infra.postgres.lending_pool import first_line
@@ -63,16 +63,16 @@ class QueueLimits:
 class Series:
     """Commands of one call, in an order that counts.
 
-    After one that must be decided again, so must they: they may travel apart, and none that comes
-    later may be decided sooner.
+    They may travel apart, and none that comes later may be decided sooner: after one that must be
+    decided again, so must they; after one that could not be decided, they are not.
 
     Attributes:
         series_id: for the log to know them by.
-        broken_by: the outcome that one of them has to be decided again for.
+        broken_by: what became of the one that was not decided.
     """
 
     series_id: str = field(default_factory=lambda: str(new_id()))
-    broken_by: Outcome | None = None
+    broken_by: Outcome | Unavailable | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +92,8 @@ class Waiting:
 
     def fail(self, error: Exception) -> None:
         """Answers it with an error, unless its caller has left."""
+        if self.series is not None and isinstance(error, Unavailable):
+            self.series.broken_by = error
         if not self.answer.done():
             self.answer.set_exception(error)
             self.answer.exception()  # told: a caller that has left need not make the loop complain
@@ -337,15 +339,18 @@ class CommitQueue:
                     waiting.resolve(outcome)
 
     def _without_broken_series(self, batch: Batch) -> Batch:
-        """Answers those that came after one that has to be decided again, in an earlier flight."""
+        """Answers those that came after one that was not decided, in an earlier flight."""
         flying: Batch = {}
         for tenant_id, passengers in batch.items():
             for waiting in passengers:
                 if waiting.series is None or waiting.series.broken_by is None:
                     flying.setdefault(tenant_id, []).append(waiting)
-                else:
+                elif isinstance(waiting.series.broken_by, Outcome):
                     self._observer.decided(waiting.series.broken_by.verdict)
                     waiting.resolve(waiting.series.broken_by)
+                else:
+                    self._observer.decided("overloaded")
+                    waiting.fail(Overloaded())
         return flying
 
     def _tell_failures(self, batches: int) -> None:

@@ -94,6 +94,9 @@ class PostgresDoor:
             raise Overloaded from error
         except psycopg.InterfaceError as error:
             raise OutcomeUnknown from error
+        except psycopg.errors.UndefinedFunction as error:
+            # So it stands for a moment while a newer program's functions replace these.
+            raise Overloaded from error
         except psycopg.errors.ReadOnlySqlTransaction as error:
             # So it stands while another server takes over, or where somebody keeps a disk from
             # filling to its end.

@@ -24,7 +24,7 @@ return sha256(
 
 
 -- Who stands in the way of these claims once p_vacate is out: other bookings, resources that cannot be claimed, or the claims
--- one another; the first 1001 of them as [{problem, claimant, resource_id, booking_id, start_time, end_time, status}]. lapsed are
+-- one another; the first 101 of them as [{problem, claimant, resource_id, booking_id, start_time, end_time, status}]. lapsed are
 -- the holds past their expiry: in the way only of a command that itself does something to that hold, since one version cannot be
 -- both that and its lapse.
 -- At most one live claim of a resource can straddle the start of a period, the last one to begin before it; so plain comparisons
@@ -73,7 +73,7 @@ begin
     select jsonb_agg(jsonb_build_object(
                    'problem', problem, 'claimant', claimant, 'resource_id', resource_id,
                    'booking_id', booking_id, 'start_time', start_time, 'end_time', end_time, 'status', status)
-               order by resource_id, start_time, booking_id) filter (where problem <> 'hold-lapsed' and nth <= 1001),
+               order by resource_id, start_time, booking_id) filter (where problem <> 'hold-lapsed' and nth <= 101),
            array_agg(distinct booking_id) filter (where problem = 'hold-lapsed')
       into blockers, lapsed
       from (select way.*, count(*) filter (where problem <> 'hold-lapsed') over (rows unbounded preceding) as nth from way) way;
@@ -186,7 +186,7 @@ end $$;
 --   facts        kept in the receipt, whatever the verdict, for whoever renders the answer again
 -- p_lapse is the event {topic, state} recorded for a hold that gives way; its metadata are those of the command's first event.
 --
--- A verdict: accepted, refused, conflict (info: who stood in the way), replayed (info: the first outcome), key_reused,
+-- A verdict: accepted, refused, conflict (info: who stood in the way), replayed and key_reused (info: the first outcome and its key),
 -- stale (info: the versions there are) or late; the last two leave no receipt, the caller decides again.
 --
 -- The settings leave the planner no choice that missing or stale statistics could spoil. A missing head row raises.
@@ -271,7 +271,7 @@ begin
         end loop;
         if receipt is not null then
             verdict := case when receipt ->> 'fingerprint' = command.fingerprint then 'replayed' else 'key_reused' end;
-            info := receipt;
+            info := receipt || jsonb_build_object('key', key);
             return next; continue;
         end if;
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.acceptance.conftest import DEMO_KEY, Serving
+from tests.acceptance.conftest import DEMO_KEY, Serving, booking, register
+from tests.acceptance.crowd import encoded, request
 
 
 def answer(serving: Serving, *pieces: bytes) -> tuple[int, dict[str, str], dict[str, object]]:
@@ -62,3 +63,22 @@ def test_a_large_body_is_no_large_head(serving: Serving) -> None:
     ]
     status, _, problem = answer(serving, b"\r\n".join([*head, b"", body]))
     assert (status, problem["type"]) == (422, "/problems/validation-failed")
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"junk\r\n\r\n",
+        b" ",
+        b"GET /livez HTTP/1.1\r\nbad header",
+        b"GET /livez HTTP/1.1\r\n" + b"X: y\r\n" * 101 + b"\r\n",
+    ],
+    ids=["junk", "a space", "a bad head", "a large head"],
+)
+def test_what_follows_a_request_is_not_taken_for_its_answer(serving: Serving, junk: bytes) -> None:
+    with serving.client() as api:
+        stage = register(api)
+        body = encoded(booking(stage))
+        status, headers, booked = answer(serving, request("POST", "/v1/bookings", body) + junk)
+        assert (status, booked["title"]) == (201, "Pilot")
+        assert api.get(headers["location"]).json() == booked

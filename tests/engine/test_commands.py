@@ -21,6 +21,7 @@ from domain.errors import (
 )
 from domain.ids import BookingId, ResourceId
 from infra.engine import Accepted, Command, CommandRequest, Refused, RunningEngine
+from infra.engine.outcomes import MOST_CONFLICTS
 from infra.errors import AlreadyExists, NotFound, VersionMismatch
 from infra.identity import new_id
 from tests.engine.conftest import HOUR, NINE, Studio, book, keyed
@@ -291,15 +292,15 @@ async def test_a_large_group_is_one_decision_like_any_other(studio: Studio) -> N
 
 
 async def test_more_conflicts_than_can_be_named_are_said_to_be_more(studio: Studio) -> None:
-    stages = [await studio.resource(f"Stage {number}") for number in range(51)]
+    stages = [await studio.resource(f"Stage {number}") for number in range(MOST_CONFLICTS // 10)]
     await studio.engine.execute_all(
         studio.caller,
-        [CommandRequest(book(*stages, start=NINE + i * HOUR)) for i in range(20)],
+        [CommandRequest(book(*stages, start=NINE + i * HOUR)) for i in range(11)],
     )
     result = await studio.engine.execute(studio.caller, CommandRequest(book(*stages, hours=20)))
     assert isinstance(result, Refused)
     assert isinstance(result.error, SlotTaken)
-    assert len(result.error.conflicts) == 1000
+    assert len(result.error.conflicts) == MOST_CONFLICTS
     assert result.error.more
 
 

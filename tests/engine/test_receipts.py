@@ -118,3 +118,16 @@ async def test_one_key_sent_32_times_at_once_books_once(studio: Studio) -> None:
     }
     assert len(studio.reservations()) == 1
     assert len(results) == sum(isinstance(result, Accepted) for result in results)
+
+
+async def test_of_a_groups_keys_the_one_that_came_before_is_named(studio: Studio) -> None:
+    stage = await studio.resource()
+    await studio.engine.execute(studio.caller, keyed(book(stage), "old", "aa"))
+    group = [
+        keyed(book(stage, start=NINE + HOUR), "new", "bb"),
+        keyed(book(stage, start=NINE + 2 * HOUR), "old", "bb"),
+    ]
+    result = await studio.engine.execute_atomic(studio.caller, group)
+    assert isinstance(result, Refused)
+    assert isinstance(result.error, IdempotencyKeyReused)
+    assert (result.error.key, result.culprit) == ("old", 1)

@@ -1,5 +1,6 @@
 """What an import does while the engine cannot decide: patience, and an end to it."""
 
+import asyncio
 import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from infra.errors import (
     Overloaded,
     Unavailable,
 )
+from infra.importing import running
 from infra.importing.outcome import Counts, Problem
 from infra.importing.planning import Planner, TableForm
 from infra.importing.reading import CsvFile, decoded
@@ -173,3 +175,23 @@ async def test_names_are_looked_up_with_the_same_patience() -> None:
         await hopeless.run()
     assert hopeless.pauses == list(PAUSES)
     assert hopeless.engine.sent == []
+
+
+async def test_slices_are_booked_in_the_order_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "SLICE", 2)
+    flaky = Import(lambda command, time: Overloaded() if is_take(command, 1) and time < 2 else None)
+
+    assert await flaky.run() == Counts(imported=5, resources=1)
+    titles = [command.title for command in flaky.engine.sent if isinstance(command, Book)]
+    assert titles == ["Take 0", "Take 1", "Take 1", "Take 2", "Take 3", "Take 4"]
+
+
+async def test_nothing_goes_on_after_an_import_that_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "SLICE", 1)
+    flaky = Import(lambda command, _: Overloaded() if is_take(command, 0) else None)
+    before = asyncio.all_tasks()
+    with pytest.raises(ImportStopped):
+        await flaky.run()
+    assert asyncio.all_tasks() == before

@@ -6,8 +6,17 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from infra.access import AccessError, ApiKeys, create_api_key, create_tenant, new_api_key
+from infra.access import (
+    ASKED_AT_ONCE,
+    KEYS_ASKED,
+    AccessError,
+    ApiKeys,
+    create_api_key,
+    create_tenant,
+    new_api_key,
+)
 from infra.database import Database
+from infra.errors import Overloaded
 from infra.postgres.pool import Pool, open_pool
 
 
@@ -171,3 +180,23 @@ async def test_one_who_leaves_does_not_take_the_answer_from_the_others(
     await asyncio.sleep(0)
     first.cancel()
     assert await second is not None
+
+
+async def test_whatever_keys_are_tried_most_connections_are_left_for_others(
+    database: Database, pool: Pool
+) -> None:
+    with psycopg.connect(database.owner_dsn) as conn:
+        create_tenant(conn, "babelsberg", "Studio Babelsberg")
+        key = create_api_key(conn, "babelsberg", "admin")
+    keys = ApiKeys(pool)
+    asked_before = pool.get_stats().get("requests_num", 0)
+    tries = [
+        asyncio.create_task(keys.authenticate(f"guess-{number}")) for number in range(KEYS_ASKED)
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await keys.authenticate("one too many")
+    await asyncio.sleep(0)  # those whose turn it is have asked for a connection
+    assert pool.get_stats().get("requests_num", 0) - asked_before <= ASKED_AT_ONCE
+    assert set(await asyncio.gather(*tries)) == {None}
+    assert await keys.authenticate(key) is not None

@@ -8,12 +8,21 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.ids import TenantId
-from infra.errors import Overloaded
+from infra.errors import OutcomeUnknown, Overloaded, Unavailable
 from infra.log.append import AppendCommand, NewEvent, Outcome, Verdict
-from infra.log.commit_queue import Batch, CommitQueue, QueueLimits
+from infra.log.commit_queue import Batch, CommitQueue, QueueLimits, Series
 from infra.telemetry.metrics import Metrics
 
 NOISY, QUIET, OTHER = (TenantId(UUID(int=number)) for number in (1, 2, 3))
+
+
+class SetClock:
+    """Shows what it was set to."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 class Hall:
@@ -177,3 +186,40 @@ async def test_a_closed_queue_answers_what_it_has_and_takes_no_more() -> None:
     await hall.let_through()
     await closing
     assert all(answer.done() for answer in answers)
+
+
+@pytest.mark.parametrize("error", [Overloaded(), OutcomeUnknown()])
+async def test_what_comes_after_a_flight_that_failed_is_not_decided_sooner(
+    error: Unavailable,
+) -> None:
+    queue = queue_of(hall := Hall(), flights=1, batch_commands=2)
+    series = Series()
+    answers = [queue.enqueue(NOISY, command(), series) for _ in range(4)]
+    alone = queue.enqueue(NOISY, command())
+    await settled()
+    hall.error = error
+    await hall.let_through()
+    if isinstance(error, OutcomeUnknown):  # which is tried twice
+        await hall.let_through()
+    hall.error = None
+    await hall.let_through()
+    assert [type(answer.exception()) for answer in answers] == [type(error)] * 2 + [Overloaded] * 2
+    assert alone.result().verdict is Verdict.ACCEPTED
+
+
+async def test_what_comes_after_one_that_is_given_up_is_not_decided_sooner() -> None:
+    clock = SetClock()
+    queue = CommitQueue(
+        hall := Hall(), Metrics(), clock, QueueLimits(flights=1, batch_commands=1, wait_seconds=5)
+    )
+    first = queue.enqueue(NOISY, command())
+    await settled()
+    series = Series()
+    late = queue.enqueue(NOISY, command(), series)
+    clock.seconds = 3
+    sibling = queue.enqueue(NOISY, command(), series)
+    clock.seconds = 6  # too long for the one, not for the other
+    await hall.let_through()
+    assert first.result().verdict is Verdict.ACCEPTED
+    assert isinstance(late.exception(), Overloaded)
+    assert isinstance(sibling.exception(), Overloaded)
