@@ -112,12 +112,22 @@ def serve_http(
         if workers == 1:
             uvicorn.Server(config).run(sockets=[bound])
         else:
-            Multiprocess(config, sockets=[bound]).run()
+            _Workers(config, sockets=[bound]).run()
     finally:
         ended.set()
         watcher.join()
         bound.close()
     return reached.is_set()
+
+
+class _Workers(Multiprocess):
+    """Worker processes, and the door that all of them share."""
+
+    def join_all(self) -> None:
+        """Waits for them, and does not hold a door open that they have closed."""
+        for door in self.sockets:
+            door.close()
+        super().join_all()
 
 
 def _take_many_connections() -> None:

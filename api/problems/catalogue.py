@@ -111,7 +111,8 @@ BOOKING_CONFLICT = ProblemKind(
     fields={
         "conflicts": "Each claim in the way: `resource_id`, `booking_id`, `start_time`, "
         "`end_time`, and the `status` of its booking (`held`, `confirmed`), or `same-request` "
-        "for a collision within one atomic request."
+        "for a collision within one atomic request. Of more than a hundred the first are named, "
+        "and `more_conflicts` is true."
     },
     example={
         "conflicts": [

@@ -40,7 +40,7 @@ router = APIRouter(route_class=StrictRoute)
         summary="Book resources for a period",
         description="Books all the resources for all of the period, or nothing. A hold keeps them "
         "until it expires, is released or confirmed. Where another booking is in the way, the "
-        "answer names every one.",
+        "answer names every one, up to a hundred.",
         permission=Permission.BOOK,
         takes=[headers.TAKES_IDEMPOTENCY_KEY],
         answer=Answer(

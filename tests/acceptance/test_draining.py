@@ -57,8 +57,9 @@ def test_readiness_fails_first_and_nothing_is_lost(house: House, workers: int) -
     assert serving.stop() == 0
 
 
-def test_what_is_in_hand_when_the_door_closes_is_answered(house: House) -> None:
-    serving = house.open(BOOKING_DRAIN_SECONDS="0")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_in_hand_when_the_door_closes_is_answered(house: House, workers: int) -> None:
+    serving = house.open("--workers", str(workers), BOOKING_DRAIN_SECONDS="0")
     with serving.client() as api, serving.client() as other:
         stage = register(api)
         with ThreadPoolExecutor(10) as threads:
