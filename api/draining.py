@@ -50,9 +50,8 @@ class Draining:
                 close()
                 return
             self.began = True
-            loop.call_soon_threadsafe(
-                wait
-            )  # and log there: this may interrupt a line being written
+            # The line is logged there: a signal may come while another one is being written.
+            loop.call_soon_threadsafe(wait)
 
         def wait() -> None:
             log.info("api.draining", closing_in_seconds=seconds)

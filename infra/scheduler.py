@@ -30,7 +30,7 @@ _RECEIPTS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Intervals:
     """How often the scheduler looks.
 
     Attributes:
@@ -50,7 +50,7 @@ class Scheduler:
         background: Pool,
         engine: BookingEngine,
         lapsed: Callable[[int], None],
-        pace: Pace | None = None,
+        intervals: Intervals | None = None,
     ) -> None:
         """Keeps its parts.
 
@@ -58,18 +58,18 @@ class Scheduler:
             background: connections of the role that sees all tenants.
             engine: takes the commands.
             lapsed: is told how many lapses were recorded.
-            pace: how often to look; the default suits production.
+            intervals: how often to look; the default suits production.
         """
         self._background = background
         self._engine = engine
         self._lapsed = lapsed
-        self._pace = pace or Pace()
+        self._intervals = intervals or Intervals()
 
     async def run(self) -> None:
         """Works until cancelled. What fails is logged, and tried again at the next look."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._every(self._pace.lapse_seconds, self.lapse_due_holds))
-            tasks.create_task(self._every(self._pace.purge_seconds, self.purge_receipts))
+            tasks.create_task(self._every(self._intervals.lapse_seconds, self.lapse_due_holds))
+            tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_receipts))
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[int]]) -> None:
         while True:

@@ -53,7 +53,6 @@ class Standing(Enum):
 Decision = Standing | DomainError | EngineError
 
 _Item = TypeVar("_Item")
-_Any = TypeVar("_Any")
 
 
 class ImportStopped(Exception):
@@ -277,7 +276,7 @@ class Importer:
             raise stopped
 
 
-async def _end(tasks: Collection[asyncio.Task[_Any]]) -> None:
+async def _end(tasks: Collection[asyncio.Task[_Item]]) -> None:
     """Leave none of them running, and none unheard."""
     for task in tasks:
         task.cancel()

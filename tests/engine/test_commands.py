@@ -1,9 +1,12 @@
 """What a command comes to, from the engine's door to the log and the reservations."""
 
 import asyncio
+from typing import cast
 
 import psycopg
+import pytest
 
+from domain.booking import Booking
 from domain.commands import (
     Amend,
     Cancel,
@@ -22,7 +25,7 @@ from domain.errors import (
 from domain.ids import BookingId, ResourceId
 from infra.engine import Accepted, Command, CommandRequest, Refused, RunningEngine
 from infra.engine.outcomes import MOST_CONFLICTS
-from infra.errors import AlreadyExists, NotFound, VersionMismatch
+from infra.errors import AlreadyExists, NotFound, OutcomeUnknown, Overloaded, VersionMismatch
 from infra.identity import new_id
 from tests.engine.conftest import HOUR, NINE, Studio, book, keyed
 
@@ -321,3 +324,44 @@ async def test_resources_changed_together_stand_each_at_its_own_last_event(studi
     with psycopg.connect(studio.owner_dsn) as owner:
         projected = owner.execute("select resource_id, position from booking.resource").fetchall()
     assert dict(projected) == {resource_id: last_events[resource_id] for resource_id in ids}
+
+
+async def test_what_was_done_is_never_told_as_not_done(
+    studio: Studio, running: RunningEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = await studio.resource()
+    hold = await studio.booked(book(stage, status="held", customer=Customer("c-1", name="Ada")))
+    confirm = CommandRequest(Confirm(booking_id=BookingId(hold.id), reason=None))
+
+    async def no_key(*_: object) -> Customer:
+        raise Overloaded
+
+    with monkeypatch.context() as sick:
+        sick.setattr(running.engine._vault, "open", no_key)
+        result = await studio.engine.execute(studio.caller, confirm)
+    assert isinstance(result, Refused)
+    assert isinstance(result.error, OutcomeUnknown)
+    found = await studio.engine.booking(studio.tenant_id, BookingId(hold.id))
+    assert found is not None
+    assert cast("Booking", found.aggregate).status == "confirmed"
+
+
+async def test_after_what_could_not_be_decided_the_database_is_left_in_peace(
+    studio: Studio, running: RunningEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booking = BookingId((await studio.booked(book(await studio.resource()))).id)
+    asked = 0
+
+    async def no_answer(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise Overloaded
+
+    monkeypatch.setattr(running.engine._loader, "recent", lambda *_: None)
+    monkeypatch.setattr(running.engine._loader, "fresh", no_answer)
+    amends = [Amend(booking_id=booking, changes={"title": f"Take {nth}"}) for nth in range(40)]
+    results = await studio.engine.execute_all(studio.caller, list(map(CommandRequest, amends)))
+    errors = [result.error for result in results if isinstance(result, Refused)]
+    assert len(errors) == len(amends)
+    assert {type(error) for error in errors} == {Overloaded}
+    assert asked == 1

@@ -11,7 +11,7 @@ import pytest
 from infra.database import Database
 from infra.engine import RunningEngine
 from infra.postgres.pool import Pool, open_pool
-from infra.scheduler import ACTOR, Pace, Scheduler
+from infra.scheduler import ACTOR, Intervals, Scheduler
 from tests.engine.conftest import HOUR, NINE, Studio, book, keyed, make_tenant
 
 
@@ -64,8 +64,10 @@ async def test_a_running_scheduler_lapses_and_ends_when_told(
     background: Pool, studio: Studio
 ) -> None:
     lapsed = asyncio.Event()
-    pace = Pace(lapse_seconds=0.05)
-    scheduler = Scheduler(background, studio.engine, lapsed=lambda _: lapsed.set(), pace=pace)
+    intervals = Intervals(lapse_seconds=0.05)
+    scheduler = Scheduler(
+        background, studio.engine, lapsed=lambda _: lapsed.set(), intervals=intervals
+    )
     stage = await studio.resource()
     soon = datetime.now(UTC) + timedelta(seconds=0.1)
     await studio.booked(book(stage, status="held", hold_expires_at=soon))

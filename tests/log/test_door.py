@@ -40,6 +40,7 @@ class Failing:
         (errors.LockNotAvailable(), Overloaded),
         (errors.DeadlockDetected(), Overloaded),
         (errors.ReadOnlySqlTransaction(), Overloaded),
+        (errors.UndefinedFunction(), Overloaded),
         (JournalFull(), OutcomeUnknown),
         (errors.AdminShutdown(), OutcomeUnknown),
         (errors.CrashShutdown(), OutcomeUnknown),
