@@ -63,6 +63,7 @@ async def running_services(
         connections=connections,
         prepared_statements=prepared_statements,
     ) as running:
+        metrics.watch_queue(running.queue.waiting)
         yield Services(
             engine=running.engine,
             trail=running.trail,
