@@ -20,7 +20,7 @@ import pytest
 from psycopg import sql
 
 from infra.database import Database
-from infra.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
 
 POSTGRES_15 = Path(os.environ.get("BOOKING_TEST_POSTGRES_15", "/usr/lib/postgresql/15/bin"))
@@ -73,7 +73,7 @@ def server(postgres_programs: Path | None) -> Iterator[Server]:
         tempfile.TemporaryDirectory(prefix="booking-test-") as directory,
         EmbeddedPostgres(Path(directory) / "postgres", postgres_programs, settings=FAST) as running,
     ):
-        migrate(running.dsn(OWNER))
+        migrate(running.dsn(MIGRATOR))
         yield Server(running, template="booking", names=count(1))
 
 
@@ -89,7 +89,7 @@ def database(server: Server) -> Iterator[Database]:
     identifiers = {
         "name": sql.Identifier(name),
         "template": sql.Identifier(server.template),
-        "owner": sql.Identifier(OWNER),
+        "owner": sql.Identifier(MIGRATOR),
     }
     create = sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}")
     drop = sql.SQL("DROP DATABASE {name} WITH (FORCE)")
@@ -97,7 +97,7 @@ def database(server: Server) -> Iterator[Database]:
         conn.execute(create.format(**identifiers))
     yield Database(
         runtime_dsn=server.postgres.dsn(RUNTIME, database=name),
-        owner_dsn=server.postgres.dsn(OWNER, database=name),
+        owner_dsn=server.postgres.dsn(MIGRATOR, database=name),
     )
     with psycopg.connect(superuser, autocommit=True) as conn:
         conn.execute(drop.format(**identifiers))
