@@ -11,6 +11,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -82,8 +83,9 @@ def postgres(server: Server) -> EmbeddedPostgres:
     return server.postgres
 
 
-@pytest.fixture
-def database(server: Server) -> Iterator[Database]:
+@contextmanager
+def fresh_database(server: Server) -> Iterator[Database]:
+    """An empty, migrated database for as long as it is needed."""
     name = f"test_{next(server.names)}"
     superuser = server.postgres.dsn(SUPERUSER, database="postgres")
     identifiers = {
@@ -101,3 +103,9 @@ def database(server: Server) -> Iterator[Database]:
     )
     with psycopg.connect(superuser, autocommit=True) as conn:
         conn.execute(drop.format(**identifiers))
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    with fresh_database(server) as fresh:
+        yield fresh

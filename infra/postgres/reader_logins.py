@@ -105,12 +105,13 @@ def grant_reader(
         # Two grants for one login at once must not each find that it holds no role yet.
         conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reader {login}"])
         password = secrets.token_urlsafe(24) if with_password else None
-        standing = reader_standing(conn, login)
-        made = standing is None
-        if standing is None:
+        made = reader_standing(conn, login) is None
+        if made:
             _make_login(conn, login, password)
-            standing = reader_standing(conn, login)
-        if standing is None or (faults := list(standing.faults(role))):
+        standing = reader_standing(conn, login)
+        if standing is None:
+            raise ReaderRefused(f"The login {login!r} was dropped at this moment. Grant again.")
+        if faults := standing.faults(role):
             raise ReaderRefused("\n".join(faults))
         if f"booking_{role}" not in standing.holds:
             # Lines of another login of this name, who is gone, must not come back to life.
@@ -167,7 +168,7 @@ def reader_logins(conn: psycopg.Connection) -> list[ReaderLogin]:
         faults = (
             [f"There is no login {line.login!r} any more."]
             if standing is None
-            else list(standing.faults(line.role))
+            else standing.faults(line.role)
         )
         found.append(
             ReaderLogin(line.tenant, line.login, line.role, line.granted_at, tuple(faults))
