@@ -31,7 +31,7 @@ _WHO = """
               AND pg_has_role(one.oid, reader.oid,
                               CASE WHEN current_setting('server_version_num')::int < 160000
                                    THEN 'MEMBER' ELSE 'USAGE, SET' END)
-            LIMIT 1) AS part_with
+            ORDER BY one.rolname = r.rolname DESC LIMIT 1) AS part_with
     FROM pg_roles r
     WHERE r.rolname = current_user
 """
