@@ -94,7 +94,8 @@ def operation(
     """
     everywhere = [catalogue.INTERNAL_ERROR]
     if permission is not None:
-        everywhere += [catalogue.UNAUTHENTICATED, catalogue.FORBIDDEN, catalogue.OVERLOADED]
+        everywhere += [catalogue.UNAUTHENTICATED, catalogue.FORBIDDEN]
+        everywhere += [catalogue.OVERLOADED, catalogue.ISSUER_UNAVAILABLE]
     content: OpenApi = {"example": answer.example}
     if answer.model is None:
         content["schema"] = {"type": "string"}

@@ -67,10 +67,11 @@ UNAUTHENTICATED = ProblemKind(
     name="unauthenticated",
     status=HTTPStatus.UNAUTHORIZED,
     title="Who asks is not known",
-    meaning="The request has no `Authorization: Bearer …` header, or its API key is not known "
-    "or was revoked.",
-    remedy="Send a valid API key. `booking apikey create --tenant SLUG --role ROLE` makes one.",
-    detail="The header Authorization: Bearer <API key> is missing.",
+    meaning="The request has no `Authorization: Bearer …` header, or the API key or token in it is "
+    "not known, has expired or was revoked.",
+    remedy="Send a valid API key (`booking apikey create --tenant SLUG --role ROLE` makes one), or "
+    "a current session token.",
+    detail="The header Authorization: Bearer <API key or token> is missing.",
 )
 FORBIDDEN = ProblemKind(
     name="forbidden",
@@ -294,6 +295,16 @@ OUTCOME_UNKNOWN = ProblemKind(
     remedy="Send the same again with the same `Idempotency-Key`: it gives the one answer. "
     "Without a key, look first whether it was applied.",
     detail="It may have been applied. Ask again in 1 s, with the same Idempotency-Key.",
+)
+ISSUER_UNAVAILABLE = ProblemKind(
+    name="issuer-unavailable",
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    title="Who issued the token cannot be asked for its keys",
+    meaning="Whose the token is cannot be known: its issuer does not answer, and its key is not "
+    "known here yet. Nothing was done. API keys, and tokens of keys that are known, work on.",
+    remedy="Wait for as many seconds as the header `Retry-After` says, then send it again. The "
+    "token may well be good: there is no need for a new one.",
+    detail="Nothing was done. Try again in 5 s.",
 )
 PROJECTION_BEHIND = ProblemKind(
     name="projection-behind",
