@@ -1,9 +1,13 @@
 """Tokens of an issuer that speaks OpenID Connect: the same checks, another mapping."""
 
+import json
+
 import pytest
+from structlog.typing import EventDict
 
 from infra.access import NotAdmitted, Role
 from infra.access.tokens import openid_connect
+from infra.access.tokens.key_source import KeysNotFetched, _address_in
 from infra.errors import IssuerUnavailable
 from tests.access.tokens.conftest import NOW, WHO, Claims, Door
 from tests.access.tokens.local_issuer import (
@@ -144,7 +148,7 @@ async def test_keys_are_looked_for_where_the_issuer_says(door: Door) -> None:
     ],
 )
 async def test_a_configuration_that_cannot_be_trusted_gives_no_keys(
-    closed_door: Door, configuration: dict[str, object]
+    closed_door: Door, log: list[EventDict], configuration: dict[str, object]
 ) -> None:
     closed_door.issuer.configuration = configuration
     await closed_door.open(
@@ -157,3 +161,13 @@ async def test_a_configuration_that_cannot_be_trusted_gives_no_keys(
         await closed_door.comes_with(claims(closed_door))
 
     assert not closed_door.issuer.fetches[ELSEWHERE]
+    whys = [line["why"] for line in log if line["event"] == "tokens.keys_not_fetched"]
+    assert whys[0].startswith("its configuration")
+
+
+def test_an_issuer_elsewhere_cannot_have_this_machine_asked_for_keys() -> None:
+    issuer, here = "https://issuer.example.com", "http://127.0.0.1:8500/v1/kv"
+    document = json.dumps({"issuer": issuer, "jwks_uri": here}).encode()
+
+    with pytest.raises(KeysNotFetched, match="could not be trusted"):
+        _address_in(document, issuer)
