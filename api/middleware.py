@@ -19,7 +19,9 @@ from infra.errors import Unavailable
 
 log = structlog.get_logger("api")
 
-_OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems"})
+_OPEN_PATHS = frozenset(
+    {"/livez", "/readyz", "/openapi.json", "/docs", "/problems", "/webhooks/clerk"}
+)
 _OPEN_FOLDER = "/problems/"
 _CLIENT_LEFT = 499  # no status of HTTP; as nginx has it, for log and metrics
 _UNMATCHED = "(no route)"

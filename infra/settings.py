@@ -17,6 +17,8 @@ from pydantic import Field, SecretBytes, ValidationError, field_validator, model
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.people.signatures import is_secret
+
 MASTER_KEY_BYTES = 32
 REQUESTS_AT_ONCE = 512
 CLIENT_SECONDS = 15.0
@@ -56,7 +58,8 @@ class Settings(BaseSettings):
         master_key: 32 bytes that seal personal data.
         clerk_issuer: the issuer of the JWTs that are taken.
         clerk_authorized_parties: the origins whose JWTs are taken.
-        clerk_webhook_secret: what Clerk's webhooks are signed with.
+        clerk_webhook_secrets: what Clerk's webhooks are signed with; several while one takes the
+            place of another.
         log_level: the least that is logged.
         log_format: for people or for machines.
         pool_size: database connections of a process at most.
@@ -85,8 +88,8 @@ class Settings(BaseSettings):
     clerk_authorized_parties: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="CLERK_AUTHORIZED_PARTIES"
     )
-    clerk_webhook_secret: str | None = Field(
-        None, validation_alias="CLERK_WEBHOOK_SECRET", repr=False
+    clerk_webhook_secrets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="CLERK_WEBHOOK_SECRET", repr=False
     )
     log_level: LogLevel = Field("INFO", validation_alias="LOG_LEVEL")
     log_format: LogFormat = Field("console", validation_alias="LOG_FORMAT")
@@ -130,7 +133,7 @@ class Settings(BaseSettings):
             raise _refuse("must be an https address, like https://example.clerk.accounts.dev")
         return value
 
-    @field_validator("clerk_authorized_parties", mode="before")
+    @field_validator("clerk_authorized_parties", "clerk_webhook_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -146,6 +149,16 @@ class Settings(BaseSettings):
     @classmethod
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("clerk_webhook_secrets")
+    @classmethod
+    def _are_signing_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(is_secret, value)):
+            raise _refuse(
+                "must be the signing secret of the webhook as Clerk shows it, whsec_ and base64; "
+                "several with commas between them"
+            )
+        return value
 
     @field_validator("demo_api_key")
     @classmethod
@@ -165,6 +178,11 @@ class Settings(BaseSettings):
             raise _refuse(
                 "MIGRATION_DATABASE_URL is set, but DATABASE_URL is not: set both, or neither for "
                 "the embedded PostgreSQL"
+            )
+        if self.clerk_webhook_secrets and self.clerk_issuer is None:
+            raise _refuse(
+                "CLERK_WEBHOOK_SECRET is set, but CLERK_ISSUER is not: set both, since webhooks do "
+                "not say whose users they tell of"
             )
         if not self.embedded and self.master_key is None:
             raise _refuse(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import PydanticCustomError
 
 from infra.access.clerk_roles import clerk_role
 from infra.people.facts import (
@@ -42,7 +43,7 @@ class MalformedEvent(Exception):
 
 def _moment(milliseconds: object) -> datetime:
     if type(milliseconds) is not int or not 0 <= milliseconds <= _YEAR_2200:
-        raise ValueError("expected milliseconds since 1970")
+        raise PydanticCustomError("moment", "Expected milliseconds since 1970")
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
