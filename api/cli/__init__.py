@@ -10,6 +10,7 @@ import psycopg
 import typer
 
 from api.cli import exporting, import_csv, migrating, projecting, serving, tenants
+from api.cli.exporting import CannotWrite
 from api.cli.server import CannotListen
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
@@ -27,6 +28,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _EXPECTED = (
     AccessError,
     CannotListen,
+    CannotWrite,
     DatabaseUnfit,
     EmbeddedPostgresError,
     MigrationError,

@@ -1,10 +1,10 @@
 """`booking export people`: what is kept of a tenant, given back."""
 
 import sys
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 from pydantic_core import to_json
@@ -14,6 +14,11 @@ from infra.access import tenant_named
 from infra.people import exported_people
 
 export = typer.Typer(help="Exports: what is kept of a tenant, as JSON Lines.")
+
+
+class CannotWrite(Exception):
+    """The export cannot be written where it shall go; the message says why, and what to do."""
+
 
 OfTenant = Annotated[str, typer.Option("--tenant", help="The tenant's slug.", metavar="SLUG")]
 Out = Annotated[
@@ -41,11 +46,23 @@ def people(*, tenant: OfTenant, out: Out = None) -> None:
         typer.echo(f"Wrote {count:,} {'person' if count == 1 else 'people'} to {out}.", err=True)
 
 
+@contextmanager
+def _opened(out: Path | None) -> Iterator[BinaryIO]:
+    if out is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        out.touch(mode=0o600)
+        file = out.open("wb")
+    except OSError as error:
+        raise CannotWrite(f"{out}: {error.strerror}. Take another file for --out.") from error
+    with file:
+        yield file
+
+
 def _write(rows: Iterable[object], out: Path | None) -> int:
     count = 0
-    if out is not None:
-        out.touch(mode=0o600)
-    with nullcontext(sys.stdout.buffer) if out is None else out.open("wb") as lines:
+    with _opened(out) as lines:
         for row in rows:
             lines.write(to_json(row) + b"\n")
             count += 1

@@ -22,7 +22,7 @@ from infra.people.standing import GONE, Standing
 from infra.postgres.pool import Pool, borrowed, open_pool
 
 CONNECTIONS = 2
-WAITING = 128
+WAITING = 512
 """How many may wait for one of them; one more is refused as overloaded."""
 
 
