@@ -14,7 +14,7 @@ from api.garbage import spare_the_long_lived
 from api.large_requests import LargeRequests
 from api.readiness import Readiness
 from api.services import Services, provide
-from infra.access import ApiKeys
+from infra.access import ApiKeys, BearerAuthenticator
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
@@ -81,11 +81,13 @@ async def running_services(
             if webhook_secrets:
                 signatures = Signatures(webhook_secrets)
                 webhooks = ClerkWebhooks(directory, issuer, signatures, metrics.webhook)
-        yield Services(
+        api_keys = ApiKeys(running.pool)
+        authenticator = BearerAuthenticator(api_keys, issuers={})
+        services = Services(
             engine=running.engine,
             trail=running.trail,
             pool=running.pool,
-            api_keys=ApiKeys(running.pool),
+            authenticator=authenticator,
             metrics=metrics,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(master_key.derive("cursor")),
@@ -100,6 +102,8 @@ async def running_services(
             webhooks=webhooks,
             unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
         )
+        async with api_keys.last_uses.written():
+            yield services
 
 
 def create_app() -> FastAPI:

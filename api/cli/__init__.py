@@ -9,7 +9,7 @@ import sys
 import psycopg
 import typer
 
-from api.cli import exporting, import_csv, migrating, projecting, serving, tenants
+from api.cli import exporting, import_csv, keys, migrating, projecting, serving, tenants
 from api.cli.exporting import CannotWrite
 from api.cli.server import CannotListen
 from infra.access import AccessError
@@ -52,7 +52,7 @@ app.command()(serving.scheduler)
 app.command()(migrating.migrate)
 app.command("import")(import_csv.import_csv)
 app.add_typer(tenants.tenant, name="tenant")
-app.add_typer(tenants.apikey, name="apikey")
+app.add_typer(keys.apikey, name="apikey")
 app.add_typer(projecting.project, name="project")
 app.add_typer(exporting.export, name="export")
 

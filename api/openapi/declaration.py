@@ -74,7 +74,7 @@ def operation(
     summary: str,
     description: str,
     answer: Answer,
-    permission: Permission | None = None,
+    permission: Permission | None,
     takes: Sequence[JsonValue] = (),
     problems: Iterable[ProblemKind] = (),
     body: OpenApi | None = None,

@@ -39,6 +39,7 @@ router = APIRouter(route_class=StrictRoute)
         "receiveClerkWebhook",
         tag="webhooks",
         summary="Tell of users, organisations and memberships",
+        permission=None,
         description="For Clerk alone, whose webhooks are signed with the secret that is set as "
         "`CLERK_WEBHOOK_SECRET`. What came before is not done again, what is older than what is "
         "known changes nothing, and kinds that tell nothing of people are passed over.",
