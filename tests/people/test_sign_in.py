@@ -177,6 +177,28 @@ async def test_an_older_token_has_the_role_that_was_told_since(directory: Direct
     assert (await People(directory).admit(sign_in(role="admin", seconds=11))).role == "admin"
 
 
+async def test_an_older_token_that_says_otherwise_writes_nothing(
+    directory: Directory, rows: Rows
+) -> None:
+    await People(directory).admit(sign_in(role="admin", seconds=0))
+    await tell(directory, membership("viewer", 10))
+    before = rows(WRITTEN_BY)
+
+    await People(directory).admit(sign_in(role="admin", seconds=9))
+
+    assert rows(WRITTEN_BY) == before
+
+
+@pytest.mark.parametrize("end_first", [True, False])
+async def test_of_one_moment_the_end_of_a_membership_counts(
+    directory: Directory, *, end_first: bool
+) -> None:
+    facts = [membership("booker", 10, removed=True), membership("admin", 10)]
+    await tell(directory, *(facts if end_first else reversed(facts)))
+
+    assert await turned_away(People(directory), seconds=10) == LEFT
+
+
 async def test_a_token_from_before_the_end_of_a_membership_does_not_let_in(
     directory: Directory, rows: Rows
 ) -> None:
