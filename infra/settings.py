@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.issuer_address import is_trustworthy
+from infra.people.signatures import is_secret
 
 MASTER_KEY_BYTES = 32
 REQUESTS_AT_ONCE = 512
@@ -62,7 +63,8 @@ class Settings(BaseSettings):
         oidc_audience: what it calls us.
         oidc_organisation_claim: its claim for the id of the user's organisation.
         oidc_role_claim: its claim for the user's role.
-        clerk_webhook_secret: what Clerk's webhooks are signed with.
+        clerk_webhook_secrets: what Clerk's webhooks are signed with; several while one takes the
+            place of another.
         log_level: the least that is logged.
         log_format: for people or for machines.
         pool_size: database connections of a process at most.
@@ -95,8 +97,8 @@ class Settings(BaseSettings):
     oidc_audience: str | None = Field(None, validation_alias="OIDC_AUDIENCE")
     oidc_organisation_claim: str = Field("org_id", validation_alias="OIDC_ORGANISATION_CLAIM")
     oidc_role_claim: str = Field("role", validation_alias="OIDC_ROLE_CLAIM")
-    clerk_webhook_secret: str | None = Field(
-        None, validation_alias="CLERK_WEBHOOK_SECRET", repr=False
+    clerk_webhook_secrets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="CLERK_WEBHOOK_SECRET", repr=False
     )
     log_level: LogLevel = Field("INFO", validation_alias="LOG_LEVEL")
     log_format: LogFormat = Field("console", validation_alias="LOG_FORMAT")
@@ -153,7 +155,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("clerk_authorized_parties", mode="before")
+    @field_validator("clerk_authorized_parties", "clerk_webhook_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -169,6 +171,16 @@ class Settings(BaseSettings):
     @classmethod
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("clerk_webhook_secrets")
+    @classmethod
+    def _are_signing_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(is_secret, value)):
+            raise _refuse(
+                "must be the signing secret of the webhook as Clerk shows it, whsec_ and base64; "
+                "several with commas between them"
+            )
+        return value
 
     @field_validator("demo_api_key")
     @classmethod
@@ -196,6 +208,11 @@ class Settings(BaseSettings):
             )
         if self.oidc_issuer is not None and self.oidc_issuer == self.clerk_issuer:
             raise _refuse("CLERK_ISSUER and OIDC_ISSUER are the same: set one of them")
+        if self.clerk_webhook_secrets and self.clerk_issuer is None:
+            raise _refuse(
+                "CLERK_WEBHOOK_SECRET is set, but CLERK_ISSUER is not: set both, since webhooks do "
+                "not say whose users they tell of"
+            )
         if not self.embedded and self.master_key is None:
             raise _refuse(
                 "BOOKING_MASTER_KEY is needed with DATABASE_URL. Make one with `openssl rand "

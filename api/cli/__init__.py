@@ -9,7 +9,8 @@ import sys
 import psycopg
 import typer
 
-from api.cli import import_csv, keys, migrating, projecting, serving, tenants
+from api.cli import exporting, import_csv, keys, migrating, projecting, serving, tenants
+from api.cli.exporting import CannotWrite
 from api.cli.server import CannotListen
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
@@ -27,6 +28,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _EXPECTED = (
     AccessError,
     CannotListen,
+    CannotWrite,
     DatabaseUnfit,
     EmbeddedPostgresError,
     MigrationError,
@@ -52,6 +54,7 @@ app.command("import")(import_csv.import_csv)
 app.add_typer(tenants.tenant, name="tenant")
 app.add_typer(keys.apikey, name="apikey")
 app.add_typer(projecting.project, name="project")
+app.add_typer(exporting.export, name="export")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-Role = Literal["booking_api", "booking_background"]
+Role = Literal["booking_api", "booking_background", "booking_directory"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 # Owning counts through membership too: an owner's members pass by its row-level security.

@@ -49,6 +49,12 @@ class Metrics:
             "Holds that the scheduler recorded as lapsed.",
             registry=self._registry,
         )
+        self._webhooks = Counter(
+            "booking_webhooks",
+            "Deliveries from token issuers by what became of them.",
+            ["outcome"],
+            registry=self._registry,
+        )
 
     def waiting(self, commands: int) -> None:
         """So many commands wait now."""
@@ -77,6 +83,10 @@ class Metrics:
     def lapsed(self, holds: int) -> None:
         """The scheduler recorded so many lapses."""
         self._lapses.inc(holds)
+
+    def webhook(self, outcome: str) -> None:
+        """A webhook came, and this became of it."""
+        self._webhooks.labels(outcome).inc()
 
     def exposition(self) -> bytes:
         """Gives all figures in Prometheus' text format."""

@@ -11,6 +11,7 @@ from infra.kept_secrets import kept_secret, master_secret
 from infra.settings import Settings, SettingsError, hand_to_workers, load_settings
 
 KEY = bytes(range(32))
+SIGNING = f"whsec_{base64.b64encode(bytes(range(24))).decode()}"
 URL = "postgresql://runtime:hush@db.example:5432/booking"
 
 
@@ -55,6 +56,9 @@ def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) ->
         ("CLERK_AUTHORIZED_PARTIES", "https://a.example, https://b.example/", "slash at the end"),
         ("CLERK_AUTHORIZED_PARTIES", "a.example", "like https://app.example.com"),
         ("OIDC_ISSUER", "ftp://issuer.example.com", "https"),
+        ("CLERK_WEBHOOK_SECRET", "hush", "whsec_"),
+        ("CLERK_WEBHOOK_SECRET", "whsec_c2hvcnQ=", "whsec_"),
+        ("CLERK_WEBHOOK_SECRET", f"{SIGNING}, whsec_not base64 at all, no", "whsec_"),
         ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("LOG_FORMAT", "xml", "'console' or 'json'"),
         ("BOOKING_POOL_SIZE", "0", "greater than or equal to 2"),
@@ -157,6 +161,24 @@ def test_issuers_are_taken_at_https_or_on_this_machine(
 
     assert settings.oidc_issuer == issuer
     assert (settings.oidc_organisation_claim, settings.oidc_role_claim) == ("org_id", "role")
+
+
+def test_webhooks_want_an_issuer(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CLERK_WEBHOOK_SECRET", SIGNING)
+
+    with pytest.raises(SettingsError, match="CLERK_ISSUER is not"):
+        load_settings()
+
+
+def test_a_webhook_secret_can_be_replaced_by_another_while_both_count(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    other = f"whsec_{base64.b64encode(bytes(range(64))).decode()}"
+    environment.setenv("CLERK_ISSUER", "https://example.clerk.accounts.dev")
+    environment.setenv("CLERK_WEBHOOK_SECRET", f"{SIGNING}, {other}")
+
+    assert load_settings().clerk_webhook_secrets == (SIGNING, other)
+    assert SIGNING not in repr(load_settings())
 
 
 def test_a_database_for_migrations_alone_is_refused(environment: pytest.MonkeyPatch) -> None:
