@@ -1,6 +1,6 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
@@ -11,10 +11,12 @@ from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.garbage import spare_the_long_lived
+from api.issuers import issuers_of
 from api.large_requests import LargeRequests
 from api.readiness import Readiness
 from api.services import Services, provide
-from infra.access import ApiKeys, BearerAuthenticator
+from infra.access import ApiKeys, Authenticator, BearerAuthenticator
+from infra.access.tokens import TokenIssuer, token_authenticators
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
@@ -38,6 +40,7 @@ async def running_services(
     prepared_statements: bool = True,
     requests_at_once: int = REQUESTS_AT_ONCE,
     client_seconds: float = CLIENT_SECONDS,
+    issuers: Collection[TokenIssuer] = (),
     issuer: str | None = None,
     webhook_secrets: tuple[str, ...] = (),
 ) -> AsyncIterator[Services]:
@@ -50,7 +53,8 @@ async def running_services(
         prepared_statements: off behind a proxy that gives each transaction another connection.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
-        issuer: of the tokens and webhooks that are taken; without one, nobody's are.
+        issuers: those whose tokens are taken.
+        issuer: of the webhooks that are taken; without one, nobody's are.
         webhook_secrets: what its webhooks are signed with; without one, none is taken.
 
     Yields:
@@ -73,16 +77,20 @@ async def running_services(
         AsyncExitStack() as stack,
     ):
         people = webhooks = None
-        if issuer is not None:
+        token_bearers: Mapping[str, Authenticator] = {}
+        if issuer is not None or issuers:
             directory = await stack.enter_async_context(
                 running_directory(runtime_dsn, prepared_statements=prepared_statements)
             )
             people = People(directory)
-            if webhook_secrets:
+            token_bearers = await stack.enter_async_context(
+                token_authenticators(issuers, people, changed=metrics.circuit)
+            )
+            if issuer is not None and webhook_secrets:
                 signatures = Signatures(webhook_secrets)
                 webhooks = ClerkWebhooks(directory, issuer, signatures, metrics.webhook)
         api_keys = ApiKeys(running.pool)
-        authenticator = BearerAuthenticator(api_keys, issuers={})
+        authenticator = BearerAuthenticator(api_keys, token_bearers)
         services = Services(
             engine=running.engine,
             trail=running.trail,
@@ -127,6 +135,7 @@ def create_app() -> FastAPI:
                 prepared_statements=settings.prepared_statements,
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,
+                issuers=issuers_of(settings),
                 issuer=settings.clerk_issuer,
                 webhook_secrets=settings.clerk_webhook_secrets,
             ) as services:
