@@ -16,6 +16,7 @@ import structlog
 from jwt import PyJWK, PyJWS
 from jwt.exceptions import PyJWTError
 
+from infra.access.bearer import LONGEST_TOKEN
 from infra.access.principal import Principal
 from infra.access.sign_in import Admission, SignIn
 from infra.access.tokens.claims import Verified, check_claims
@@ -85,11 +86,13 @@ class TokenAuthenticator:
         return await self._admission.admit(sign_in)
 
     async def _sign_in(self, token: str) -> SignIn:
-        head = read_head(token, algorithms=self._rules.algorithms, types=self._rules.types)
-        digest = hashlib.sha256(token.encode("ascii")).digest()
+        if len(token) > LONGEST_TOKEN:
+            raise Rejected("it is too long")
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._remembered(digest)
         if known is not None:
             return known
+        head = read_head(token, algorithms=self._rules.algorithms, types=self._rules.types)
         key = await self._keys.find(head.key_id, head.algorithm)
         if key is None:
             raise Rejected("its key is not known")
