@@ -47,9 +47,9 @@ RULES = [
     (r"/query/to", "Expected a time after from", "The same, of a window."),
     (r".*/hold_expires_at", "Expected a time in the future", "A hold begins before it ends."),
     (r".*/hold_expires_at", "Only a booking with status held", "Only holds expire."),
-    (r".*/attributes(/.*)?", "Expected a whole number of at most 64", "So much is kept."),
     (r".*/resource_ids(/\d+)?", "There is no such resource", "unknown-resource: 422."),
     (r"/(data|timestamp)(/.*)?", "", "Of kinds that are known, the form is Clerk's to document."),
+    (r".*/attributes", "Expected a whole number of at most 64 bits", "JSON's have no bound."),
     (r".*", "Expected text without NUL characters", "NUL and unpaired surrogates: 422."),
 ]
 
