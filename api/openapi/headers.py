@@ -73,7 +73,7 @@ TAKES_SVIX_SIGNATURE = _taken(
     "HMAC-SHA256 of id, timestamp and body with dots between them, as `v1,` and base64; several "
     "with spaces between them.",
     {"type": "string"},
-    "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uKR0c4RBIVDIGpU=",
+    examples.SVIX_SIGNATURE,
 )
 TAKES_REQUEST_ID = _taken(
     "X-Request-Id",

@@ -29,6 +29,14 @@ _EVENT = {
         "updated_at": 1772355600120,
     },
 }
+_EVENT_SCHEMA = {
+    "type": "object",
+    "description": "An event such as Clerk documents it.",
+    "required": ["type"],
+    "properties": {
+        "type": {"type": "string", "description": "Its kind.", "example": "user.updated"}
+    },
+}
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -50,7 +58,7 @@ router = APIRouter(route_class=StrictRoute)
         ),
         body={
             "required": True,
-            "content": {"application/json": {"schema": {"type": "object"}, "example": _EVENT}},
+            "content": {"application/json": {"schema": _EVENT_SCHEMA, "example": _EVENT}},
         },
         answer=Answer(description="It was taken.", status=HTTPStatus.NO_CONTENT, example=None),
         problems=(

@@ -27,14 +27,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MalformedEvent(Exception):
-    """An event of a kind that is known has not its form.
+    """An event of a kind that is known has not its form, or something is no event.
 
     Attributes:
-        kind: of the event.
+        kind: of the event; None where it has none.
         faults: what is wrong with it; none of what it says is to be logged.
     """
 
-    def __init__(self, kind: str, faults: ValidationError) -> None:
+    def __init__(self, kind: str | None, faults: ValidationError) -> None:
         """Carries what is wrong."""
         super().__init__(kind)
         self.kind = kind
@@ -64,6 +64,10 @@ _Email = Annotated[str, Field(max_length=320)]
 
 class _Told(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class _Event(_Told):
+    type: str
 
 
 class _EmailAddress(_Told):
@@ -128,16 +132,15 @@ def read_event(event: JsonValue) -> Fact | None:
         The fact that it tells; None where it is of a kind that tells nothing of people.
 
     Raises:
-        MalformedEvent: its kind is known, and it has not its form.
+        MalformedEvent: its kind is known, and it has not its form; or it has no kind.
     """
-    kind = event.get("type") if isinstance(event, dict) else None
-    read = _READERS.get(kind) if isinstance(kind, str) else None
-    if kind is None or read is None:
-        return None
+    kind = None
     try:
-        return read(event)
+        kind = _Event.model_validate(event).type
+        read = _READERS.get(kind)
+        return None if read is None else read(event)
     except ValidationError as faults:
-        raise MalformedEvent(str(kind), faults) from None  # the cause would show what it says
+        raise MalformedEvent(kind, faults) from None
 
 
 def _user_told(event: JsonValue) -> AccountTold:

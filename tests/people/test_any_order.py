@@ -22,7 +22,7 @@ from tests.people.conftest import START, delivery_id
 from tests.people.history import Issuer, histories
 
 SOME = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -122,12 +122,7 @@ def test_roles_of_clerk_are_roles_here_or_none(name: str, role: str | None) -> N
         event("session.created", 0, {"id": "sess_1"}),
         event("organizationInvitation.created", 0, {}),
         {"type": "user.Created"},
-        {"type": None},
-        {"type": ["user.created"]},
-        {},
-        [],
-        None,
-        "user.created",
+        {"type": ""},
     ],
 )
 def test_what_tells_nothing_of_people_is_nothing(other: JsonValue) -> None:
@@ -169,6 +164,14 @@ def test_a_form_that_is_not_clerks_is_named_and_not_repeated(
 
     assert caught.value.faults.errors()[0]["loc"] == wrong
     assert "Lovelace" not in str(caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    "no_event", [{"type": None}, {"type": ["user.created"]}, {}, [], None, "user.created", 7]
+)
+def test_what_has_no_kind_is_no_event(no_event: JsonValue) -> None:
+    with pytest.raises(MalformedEvent):
+        read_event(no_event)
 
 
 def test_a_deletion_without_its_time_is_malformed() -> None:
