@@ -16,6 +16,7 @@ from api.routes import (
     problems,
     resources,
     transitions,
+    webhooks,
 )
 
 API_VERSION = "1.0.0"
@@ -40,6 +41,7 @@ _ROUTERS = (
     events.router,
     health.router,
     problems.router,
+    webhooks.router,
 )
 
 

@@ -1,7 +1,7 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -11,20 +11,24 @@ from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.garbage import spare_the_long_lived
+from api.issuers import issuers_of
 from api.large_requests import LargeRequests
 from api.readiness import Readiness
 from api.services import Services, provide
-from infra.access import ApiKeys, BearerAuthenticator
+from infra.access import ApiKeys, Authenticator, BearerAuthenticator
+from infra.access.tokens import TokenIssuer, token_authenticators
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
 from infra.master_key import MasterKey
+from infra.people import ClerkWebhooks, People, Signatures, running_directory
 from infra.postgres.schema import read_schema
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 
 OBSERVERS_AT_ONCE = 4
+UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
 
 
 @asynccontextmanager
@@ -36,6 +40,9 @@ async def running_services(
     prepared_statements: bool = True,
     requests_at_once: int = REQUESTS_AT_ONCE,
     client_seconds: float = CLIENT_SECONDS,
+    issuers: Collection[TokenIssuer] = (),
+    issuer: str | None = None,
+    webhook_secrets: tuple[str, ...] = (),
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
 
@@ -46,6 +53,9 @@ async def running_services(
         prepared_statements: off behind a proxy that gives each transaction another connection.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
+        issuers: those whose tokens are taken.
+        issuer: of the webhooks that are taken; without one, nobody's are.
+        webhook_secrets: what its webhooks are signed with; without one, none is taken.
 
     Yields:
         The services; on leaving, what waits is committed and answered first.
@@ -56,16 +66,32 @@ async def running_services(
     """
     metrics = Metrics()
     draining = Draining()
-    async with running_engine(
-        runtime_dsn,
-        master_key,
-        metrics,
-        connections=connections,
-        prepared_statements=prepared_statements,
-    ) as running:
+    async with (
+        running_engine(
+            runtime_dsn,
+            master_key,
+            metrics,
+            connections=connections,
+            prepared_statements=prepared_statements,
+        ) as running,
+        AsyncExitStack() as stack,
+    ):
+        people = webhooks = None
+        token_bearers: Mapping[str, Authenticator] = {}
+        if issuer is not None or issuers:
+            directory = await stack.enter_async_context(
+                running_directory(runtime_dsn, prepared_statements=prepared_statements)
+            )
+            people = People(directory)
+            token_bearers = await stack.enter_async_context(
+                token_authenticators(issuers, people, changed=metrics.circuit)
+            )
+            if issuer is not None and webhook_secrets:
+                signatures = Signatures(webhook_secrets)
+                webhooks = ClerkWebhooks(directory, issuer, signatures, metrics.webhook)
         metrics.watch_queue(running.queue.waiting)
         api_keys = ApiKeys(running.pool)
-        authenticator = BearerAuthenticator(api_keys, issuers={})
+        authenticator = BearerAuthenticator(api_keys, token_bearers)
         services = Services(
             engine=running.engine,
             trail=running.trail,
@@ -81,6 +107,9 @@ async def running_services(
             rounds=running.rounds,
             draining=draining,
             client_seconds=client_seconds,
+            people=people,
+            webhooks=webhooks,
+            unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
         )
         async with api_keys.last_uses.written():
             yield services
@@ -107,6 +136,9 @@ def create_app() -> FastAPI:
                 prepared_statements=settings.prepared_statements,
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,
+                issuers=issuers_of(settings),
+                issuer=settings.clerk_issuer,
+                webhook_secrets=settings.clerk_webhook_secrets,
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()

@@ -13,6 +13,7 @@ from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.engine import AuditTrail, BookingEngine
 from infra.pacing import Rounds
+from infra.people import ClerkWebhooks, People
 from infra.postgres.pool import Pool
 from infra.telemetry.metrics import Metrics
 
@@ -38,6 +39,9 @@ class Services:
         rounds: shared by all that takes long.
         draining: whether the process has been told to stop.
         client_seconds: how long a client may take to send its body.
+        people: who comes in with a token; None where no issuer of tokens is set.
+        webhooks: takes what Clerk tells; None where its secret is not set.
+        unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
     """
 
     engine: BookingEngine
@@ -54,6 +58,9 @@ class Services:
     rounds: Rounds
     draining: Draining
     client_seconds: float
+    people: People | None
+    webhooks: ClerkWebhooks | None
+    unsigned_bodies: LargeRequests
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

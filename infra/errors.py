@@ -9,7 +9,8 @@ EngineError
 └── Unavailable           nothing is decided as far as the caller can know: try again
     ├── Overloaded        the queue is full, or no connection could be had in time
     ├── Contended         other commands kept changing the same booking
-    └── OutcomeUnknown    the answer was lost on the way: the command may have been applied
+    ├── OutcomeUnknown    the answer was lost on the way: the command may have been applied
+    └── IssuerUnavailable nobody can tell whose a token is, while its issuer does not answer
 """
 
 from dataclasses import dataclass
@@ -95,3 +96,9 @@ class OutcomeUnknown(Unavailable):
 
     Repeating it with the same idempotency key gives its one answer.
     """
+
+
+class IssuerUnavailable(Unavailable):
+    """Whose a token is cannot be known: its issuer gives no keys, and none is known that fits."""
+
+    retry_after: ClassVar[int] = 5

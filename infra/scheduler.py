@@ -1,4 +1,4 @@
-"""What has to happen without anybody asking: holds lapse, and old receipts go.
+"""What has to happen without anybody asking: holds lapse, and old receipts and webhooks go.
 
 Any number of schedulers may run. Two that find the same hold are told apart by its version: the
 second is told that it can no longer lapse, which is as good.
@@ -17,6 +17,7 @@ from domain.commands import Lapse
 from domain.ids import BookingId, TenantId
 from infra.engine import Accepted, BookingEngine, Caller, CommandRequest
 from infra.identity import new_id
+from infra.people.deliveries import purge_deliveries
 from infra.postgres.pool import Pool
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,7 @@ class Intervals:
 
     Attributes:
         lapse_seconds: between two looks for holds past their expiry.
-        purge_seconds: between two looks for old receipts.
+        purge_seconds: between two looks for old receipts and webhooks.
     """
 
     lapse_seconds: float = 1.0
@@ -43,7 +44,7 @@ class Intervals:
 
 
 class Scheduler:
-    """Records lapses and purges receipts, across all tenants."""
+    """Records lapses, and purges receipts and the memory of webhooks, across all tenants."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class Scheduler:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(self._intervals.lapse_seconds, self.lapse_due_holds))
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_receipts))
+            tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_deliveries))
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[int]]) -> None:
         while True:
@@ -128,6 +130,17 @@ class Scheduler:
                 break
         if purged:
             log.info("scheduler.receipts_purged", receipts=purged)
+        return purged
+
+    async def purge_deliveries(self) -> int:
+        """Forgets webhooks that nobody sends any more.
+
+        Returns:
+            How many were forgotten.
+        """
+        purged = await purge_deliveries(self._background)
+        if purged:
+            log.info("scheduler.deliveries_purged", deliveries=purged)
         return purged
 
     async def _due_holds(self) -> dict[TenantId, list[BookingId]]:

@@ -17,6 +17,9 @@ from pydantic import Field, SecretBytes, ValidationError, field_validator, model
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.issuer_address import is_trustworthy
+from infra.people.signatures import is_secret
+
 MASTER_KEY_BYTES = 32
 REQUESTS_AT_ONCE = 512
 CLIENT_SECONDS = 15.0
@@ -54,9 +57,14 @@ class Settings(BaseSettings):
         data_dir: where the embedded mode keeps its database and secrets.
         demo_api_key: the API key of the tenant `demo`, made in embedded mode only.
         master_key: 32 bytes that seal personal data.
-        clerk_issuer: the issuer of the JWTs that are taken.
-        clerk_authorized_parties: the origins whose JWTs are taken.
-        clerk_webhook_secret: what Clerk's webhooks are signed with.
+        clerk_issuer: the Clerk instance whose session tokens are taken.
+        clerk_authorized_parties: the origins whose session tokens are taken; all if there are none.
+        oidc_issuer: another issuer whose tokens are taken, one that speaks OpenID Connect.
+        oidc_audience: what it calls us.
+        oidc_organisation_claim: its claim for the id of the user's organisation.
+        oidc_role_claim: its claim for the user's role.
+        clerk_webhook_secrets: what Clerk's webhooks are signed with; several while one takes the
+            place of another.
         log_level: the least that is logged.
         log_format: for people or for machines.
         pool_size: database connections of a process at most.
@@ -85,8 +93,12 @@ class Settings(BaseSettings):
     clerk_authorized_parties: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="CLERK_AUTHORIZED_PARTIES"
     )
-    clerk_webhook_secret: str | None = Field(
-        None, validation_alias="CLERK_WEBHOOK_SECRET", repr=False
+    oidc_issuer: str | None = Field(None, validation_alias="OIDC_ISSUER")
+    oidc_audience: str | None = Field(None, validation_alias="OIDC_AUDIENCE")
+    oidc_organisation_claim: str = Field("org_id", validation_alias="OIDC_ORGANISATION_CLAIM")
+    oidc_role_claim: str = Field("role", validation_alias="OIDC_ROLE_CLAIM")
+    clerk_webhook_secrets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="CLERK_WEBHOOK_SECRET", repr=False
     )
     log_level: LogLevel = Field("INFO", validation_alias="LOG_LEVEL")
     log_format: LogFormat = Field("console", validation_alias="LOG_FORMAT")
@@ -123,14 +135,27 @@ class Settings(BaseSettings):
             raise _refuse("must be an address of Redis, like redis://localhost:6379/0")
         return value
 
-    @field_validator("clerk_issuer")
+    @field_validator("clerk_issuer", "oidc_issuer")
     @classmethod
     def _is_an_issuer(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https://[^\s/]+(/\S*)?", value):
-            raise _refuse("must be an https address, like https://example.clerk.accounts.dev")
+        if value is not None and not is_trustworthy(value):
+            raise _refuse(
+                "must be an https address, like https://example.clerk.accounts.dev (http only at "
+                "127.0.0.1, ::1 or localhost), without user name, query and fragment"
+            )
         return value
 
-    @field_validator("clerk_authorized_parties", mode="before")
+    @field_validator("clerk_authorized_parties")
+    @classmethod
+    def _are_origins_of_pages(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", party) for party in value):
+            raise _refuse(
+                "must be origins with commas between them, like https://app.example.com, without "
+                "a slash at the end"
+            )
+        return value
+
+    @field_validator("clerk_authorized_parties", "clerk_webhook_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -146,6 +171,16 @@ class Settings(BaseSettings):
     @classmethod
     def _in_small_letters(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("clerk_webhook_secrets")
+    @classmethod
+    def _are_signing_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(is_secret, value)):
+            raise _refuse(
+                "must be the signing secret of the webhook as Clerk shows it, whsec_ and base64; "
+                "several with commas between them"
+            )
+        return value
 
     @field_validator("demo_api_key")
     @classmethod
@@ -165,6 +200,18 @@ class Settings(BaseSettings):
             raise _refuse(
                 "MIGRATION_DATABASE_URL is set, but DATABASE_URL is not: set both, or neither for "
                 "the embedded PostgreSQL"
+            )
+        if (self.oidc_issuer is None) != (self.oidc_audience is None):
+            raise _refuse(
+                "OIDC_ISSUER and OIDC_AUDIENCE go together: a token that is meant for another "
+                "service must not be taken"
+            )
+        if self.oidc_issuer is not None and self.oidc_issuer == self.clerk_issuer:
+            raise _refuse("CLERK_ISSUER and OIDC_ISSUER are the same: set one of them")
+        if self.clerk_webhook_secrets and self.clerk_issuer is None:
+            raise _refuse(
+                "CLERK_WEBHOOK_SECRET is set, but CLERK_ISSUER is not: set both, since webhooks do "
+                "not say whose users they tell of"
             )
         if not self.embedded and self.master_key is None:
             raise _refuse(

@@ -9,7 +9,17 @@ import sys
 import psycopg
 import typer
 
-from api.cli import analysts, import_csv, keys, migrating, projecting, serving, tenants
+from api.cli import (
+    analysts,
+    exporting,
+    import_csv,
+    keys,
+    migrating,
+    projecting,
+    serving,
+    tenants,
+)
+from api.cli.exporting import CannotWrite
 from api.cli.server import CannotListen
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
@@ -28,6 +38,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _EXPECTED = (
     AccessError,
     CannotListen,
+    CannotWrite,
     DatabaseUnfit,
     EmbeddedPostgresError,
     MigrationError,
@@ -55,6 +66,7 @@ app.add_typer(tenants.tenant, name="tenant")
 app.add_typer(keys.apikey, name="apikey")
 app.add_typer(analysts.analyst, name="analyst")
 app.add_typer(projecting.project, name="project")
+app.add_typer(exporting.export, name="export")
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ class Answer:
 
     Attributes:
         description: what it is.
-        example: a body such as it could be.
+        example: a body such as it could be; None where there is no body.
         model: the body's schema; None where it is no JSON.
         status: of the answer.
         media_type: of the body.
@@ -77,6 +77,7 @@ def operation(
     permission: Permission | None,
     takes: Sequence[JsonValue] = (),
     problems: Iterable[ProblemKind] = (),
+    body: OpenApi | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> Declaration:
     """Declares a route.
@@ -90,19 +91,22 @@ def operation(
         permission: what it needs; None where it is open to all.
         takes: the headers that it reads, as `api.openapi.headers` describes them.
         problems: what can go wrong here; what can everywhere is added.
+        body: what is sent, for a route that reads it by itself; FastAPI declares all others.
         max_body_bytes: how large a body may be.
     """
     everywhere = [catalogue.INTERNAL_ERROR]
     if permission is not None:
-        everywhere += [catalogue.UNAUTHENTICATED, catalogue.FORBIDDEN, catalogue.OVERLOADED]
-    content: OpenApi = {"example": answer.example}
-    if answer.model is None:
-        content["schema"] = {"type": "string"}
+        everywhere += [catalogue.UNAUTHENTICATED, catalogue.FORBIDDEN]
+        everywhere += [catalogue.OVERLOADED, catalogue.ISSUER_UNAVAILABLE]
     good: OpenApi = {
         "description": answer.description,
         "headers": _described((*answer.headers, headers.X_REQUEST_ID)),
-        "content": {answer.media_type: content},
     }
+    if answer.example is not None:
+        content: OpenApi = {"example": answer.example}
+        if answer.model is None:
+            content["schema"] = {"type": "string"}
+        good["content"] = {answer.media_type: content}
     if answer.model is not None:
         good["model"] = answer.model
     if answer.links:
@@ -111,6 +115,8 @@ def operation(
     extra: OpenApi = {"parameters": parameters}
     if max_body_bytes != MAX_BODY_BYTES:
         extra[_BODY_LIMIT] = max_body_bytes
+    if body is not None:
+        extra["requestBody"] = body
     if permission is None:
         extra["security"] = []
     else:

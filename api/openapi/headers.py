@@ -56,6 +56,25 @@ TAKES_MIN_EVENT_POSITION = _taken(
     {"type": "integer", "minimum": 0, "maximum": MAX_POSITION},
     3,
 )
+TAKES_SVIX_ID = _taken(
+    "svix-id",
+    "The sender's id of the message, the same each time it is sent.",
+    {"type": "string"},
+    "msg_2g7np7Hrk0SN6kj5EDMLDaKNL0S",
+)
+TAKES_SVIX_TIMESTAMP = _taken(
+    "svix-timestamp",
+    "When it was sent this time, in seconds since 1970; at most five minutes ago.",
+    {"type": "string"},
+    "1772355600",
+)
+TAKES_SVIX_SIGNATURE = _taken(
+    "svix-signature",
+    "HMAC-SHA256 of id, timestamp and body with dots between them, as `v1,` and base64; several "
+    "with spaces between them.",
+    {"type": "string"},
+    examples.SVIX_SIGNATURE,
+)
 TAKES_REQUEST_ID = _taken(
     "X-Request-Id",
     "Your own id for this request, at most 128 printable characters; answered, logged, and stored "

@@ -297,6 +297,16 @@ OUTCOME_UNKNOWN = ProblemKind(
     "Without a key, look first whether it was applied.",
     detail="It may have been applied. Ask again in 1 s, with the same Idempotency-Key.",
 )
+ISSUER_UNAVAILABLE = ProblemKind(
+    name="issuer-unavailable",
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    title="Who issued the token cannot be asked for its keys",
+    meaning="Whose the token is cannot be known: its issuer does not answer, and its key is not "
+    "known here yet. Nothing was done. API keys, and tokens of keys that are known, work on.",
+    remedy="Wait for as many seconds as the header `Retry-After` says, then send it again. The "
+    "token may well be good: there is no need for a new one.",
+    detail="Nothing was done. Try again in 5 s.",
+)
 PROJECTION_BEHIND = ProblemKind(
     name="projection-behind",
     status=HTTPStatus.SERVICE_UNAVAILABLE,

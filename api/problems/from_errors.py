@@ -10,7 +10,7 @@ NotFound                                                    404 not-found
 VersionMismatch                                             412 version-mismatch
 IdempotencyKeyReused                                        422 idempotency-key-reused
 NotAdmitted                                                 403 forbidden
-Overloaded, Contended, OutcomeUnknown                       503 of the same names
+Overloaded, Contended, OutcomeUnknown, IssuerUnavailable    503 of the same names
 AlreadyExists, CommandFailed, whatever else                 500 internal-error
 """
 
@@ -186,6 +186,11 @@ def _(error: engine.OutcomeUnknown, _part: RequestPart) -> Problem:
         catalogue.OUTCOME_UNKNOWN,
         f"It may have been applied. Ask again in {{}} s, with the same {IDEMPOTENCY_KEY}.",
     )
+
+
+@problem_of.register
+def _(error: engine.IssuerUnavailable, _part: RequestPart) -> Problem:
+    return _unavailable(error, catalogue.ISSUER_UNAVAILABLE, "Nothing was done. Try again in {} s.")
 
 
 @problem_of.register(engine.AlreadyExists)

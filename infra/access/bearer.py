@@ -1,12 +1,15 @@
 """What stands behind `Authorization: Bearer`: an API key, or a token of an issuer that is known.
 
 Which of the two it is, its form alone decides: a token never gets as far as the table of keys, and
-a key never as far as what checks tokens.
+a key never as far as what checks tokens. To take a token apart costs more than all else that is
+done with one that is known already; so of those that came in it is remembered who checks them.
 """
 
 import binascii
+import hashlib
 import re
 from base64 import urlsafe_b64decode
+from collections import OrderedDict
 from collections.abc import Mapping
 
 from pydantic import JsonValue
@@ -16,6 +19,7 @@ from infra.access.authenticator import Authenticator
 from infra.access.principal import Principal
 
 LONGEST_TOKEN = 8192  # characters; more is not even taken apart
+KNOWN_TOKENS = 10_000  # that are remembered; the one longest unused goes first
 
 _THREE_PARTS = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.[A-Za-z0-9_-]*")
 
@@ -32,6 +36,7 @@ class BearerAuthenticator:
         """
         self._api_keys = api_keys
         self._issuers = issuers
+        self._checkers: OrderedDict[bytes, Authenticator] = OrderedDict()
 
     async def authenticate(self, credentials: str) -> Principal | None:
         """Finds out whom credentials speak for.
@@ -48,6 +53,11 @@ class BearerAuthenticator:
         """
         if len(credentials) > LONGEST_TOKEN:
             return None
+        digest = hashlib.sha256(credentials.encode("utf-8", "backslashreplace")).digest()
+        known = self._checkers.get(digest)
+        if known is not None:
+            self._checkers.move_to_end(digest)
+            return await known.authenticate(credentials)
         claims = _claims_of_token(credentials)
         if claims is None:
             return await self._api_keys.authenticate(credentials)
@@ -55,7 +65,17 @@ class BearerAuthenticator:
         # it, and that one takes no other issuer's.
         issuer = claims.get("iss")
         checker = self._issuers.get(issuer) if isinstance(issuer, str) else None
-        return None if checker is None else await checker.authenticate(credentials)
+        if checker is None:
+            return None
+        principal = await checker.authenticate(credentials)
+        if principal is not None:
+            self._remember(digest, checker)
+        return principal
+
+    def _remember(self, digest: bytes, checker: Authenticator) -> None:
+        self._checkers[digest] = checker
+        while len(self._checkers) > KNOWN_TOKENS:
+            self._checkers.popitem(last=False)
 
 
 def _claims_of_token(credentials: str) -> Mapping[str, JsonValue] | None:

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `scripts/bench write`, `import` and `reads`."""
+"""The command line of the benchmarks: `scripts/bench write`, `import`, `reads` and `auth`."""
 
 import sys
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import typer
 
 from api.cli.signals import stopped_by_signals
 from infra.telemetry.logging import configure_logging
+from scripts.benchmarks.authentication import measure_authentication, report_authentication
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
@@ -68,6 +69,20 @@ def reads(
 ) -> None:
     """Measure what grows: availability in a full calendar, the append's cost, and memory."""
     _run(lambda: report_grown(measure_grown(_progress, days)))
+
+
+@app.command()
+def auth(
+    seconds: Annotated[float, typer.Option(help="How long each load lasts.", min=0.5)] = 10,
+    rounds: Annotated[int, typer.Option(help="How often each is measured.", min=1)] = 6,
+    connections: Annotated[int, typer.Option(help="Clients at once.", min=1, max=1000)] = 64,
+) -> None:
+    """Measure what API keys and session tokens add to the time of a booking."""
+    _run(
+        lambda: report_authentication(
+            measure_authentication(seconds, rounds, connections, _progress)
+        )
+    )
 
 
 def _progress(line: str) -> None:

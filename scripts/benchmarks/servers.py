@@ -18,7 +18,17 @@ _ADDRESS = re.compile(r"listens at http://([\d.]+):(\d+)")
 _START_SECONDS = 60
 _STOP_SECONDS = 40  # more than the servers take to drain
 _LOOK_SECONDS = 0.05
-_SETTINGS = ("BOOKING_", "DATABASE_", "MIGRATION_", "REDIS_", "LOG_", "CLERK_", "HOST", "PORT")
+_SETTINGS = (
+    "BOOKING_",
+    "DATABASE_",
+    "MIGRATION_",
+    "REDIS_",
+    "LOG_",
+    "CLERK_",
+    "OIDC_",
+    "HOST",
+    "PORT",
+)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ import pytest
 
 from api.schemas import examples
 from tests.acceptance.conftest import DEMO_KEY, ROOT, Serving, booking, register, start
+from tests.people.clerk import SECRET
 
 HERE = Path(__file__).parent
 SECONDS = 85
 HOLDS = 12
+CLERK = {"CLERK_ISSUER": "https://clerk.example", "CLERK_WEBHOOK_SECRET": SECRET}
 PERIOD = {"start_time": "2100-03-02T08:00:00Z", "end_time": "2100-03-02T18:00:00Z"}
 
 # Any: a report in JSON.
@@ -28,7 +30,7 @@ Report = dict[str, Any]
 def alone() -> Iterator[Serving]:
     """A server of its own: what is sent here fills and retires things."""
     with tempfile.TemporaryDirectory(prefix="booking-schema-") as directory:
-        running = start(Path(directory) / "data")
+        running = start(Path(directory) / "data", **CLERK)
         yield running
         assert running.stop() == 0, "".join(running.printed)[-2000:]
 

@@ -27,6 +27,14 @@ class Answering:
 
 
 @dataclass
+class Refusing:
+    """An authenticator to whom nobody is known any more."""
+
+    async def authenticate(self, _credentials: str) -> Principal | None:
+        return None
+
+
+@dataclass
 class Door:
     keys: Answering = field(default_factory=lambda: Answering("key:1"))
     issuer: Answering = field(default_factory=lambda: Answering("user:1"))
@@ -111,3 +119,25 @@ async def test_all_else_is_a_key_and_no_authenticator_of_tokens_sees_it(
     assert await door.comes(credentials) == "key:1"
     assert door.keys.asked == [credentials]
     assert door.issuer.asked == door.other.asked == []
+
+
+async def test_a_token_that_came_in_before_is_checked_again_by_the_same(door: Door) -> None:
+    bearer = BearerAuthenticator(door.keys, {ISSUER: door.issuer, OTHER_ISSUER: door.other})
+    mine, others = token({"iss": ISSUER}), token({"iss": OTHER_ISSUER})
+    for credentials in (mine, others, mine, others):
+        assert await bearer.authenticate(credentials) is not None
+    assert door.issuer.asked == [mine, mine]
+    assert door.other.asked == [others, others]
+
+
+async def test_of_tokens_only_those_that_came_in_are_remembered_and_not_for_ever(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.access.bearer.KNOWN_TOKENS", 2)
+    bearer = BearerAuthenticator(door.keys, {ISSUER: door.issuer, OTHER_ISSUER: Refusing()})
+    for number in range(3):
+        await bearer.authenticate(token({"iss": ISSUER, "jti": number}))
+        await bearer.authenticate(token({"iss": OTHER_ISSUER, "jti": number}))
+        await bearer.authenticate(new_api_key())
+    assert len(bearer._checkers) == 2
+    assert all(checker is door.issuer for checker in bearer._checkers.values())

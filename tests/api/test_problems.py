@@ -49,6 +49,7 @@ ERRORS: dict[Exception, str] = {
     TurnedAway(): "overloaded",
     engine.Contended(): "contended",
     engine.OutcomeUnknown(): "outcome-unknown",
+    engine.IssuerUnavailable(): "issuer-unavailable",
 }
 
 

@@ -11,6 +11,7 @@ from infra.kept_secrets import kept_secret, master_secret
 from infra.settings import Settings, SettingsError, hand_to_workers, load_settings
 
 KEY = bytes(range(32))
+SIGNING = f"whsec_{base64.b64encode(bytes(range(24))).decode()}"
 URL = "postgresql://runtime:hush@db.example:5432/booking"
 
 
@@ -48,6 +49,16 @@ def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) ->
         ("BOOKING_MASTER_KEY", "c2hvcnQ=", "32 bytes"),
         ("BOOKING_DEMO_API_KEY", "with space", "without spaces"),
         ("CLERK_ISSUER", "http://insecure.example", "https"),
+        ("CLERK_ISSUER", "http://127.0.0.1.example.com", "https"),
+        ("CLERK_ISSUER", "https://user@clerk.example.com", "https"),
+        ("CLERK_ISSUER", "https://clerk.example.com/?a=b", "https"),
+        ("CLERK_ISSUER", "clerk.example.com", "https"),
+        ("CLERK_AUTHORIZED_PARTIES", "https://a.example, https://b.example/", "slash at the end"),
+        ("CLERK_AUTHORIZED_PARTIES", "a.example", "like https://app.example.com"),
+        ("OIDC_ISSUER", "ftp://issuer.example.com", "https"),
+        ("CLERK_WEBHOOK_SECRET", "hush", "whsec_"),
+        ("CLERK_WEBHOOK_SECRET", "whsec_c2hvcnQ=", "whsec_"),
+        ("CLERK_WEBHOOK_SECRET", f"{SIGNING}, whsec_not base64 at all, no", "whsec_"),
         ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("LOG_FORMAT", "xml", "'console' or 'json'"),
         ("BOOKING_POOL_SIZE", "0", "greater than or equal to 2"),
@@ -106,6 +117,68 @@ def test_a_database_of_ones_own_wants_a_master_key(environment: pytest.MonkeyPat
 
     with pytest.raises(SettingsError, match="BOOKING_MASTER_KEY is needed with DATABASE_URL"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("OIDC_ISSUER", "https://issuer.example.com"), ("OIDC_AUDIENCE", "booking")],
+)
+def test_an_issuer_is_refused_whose_tokens_may_be_meant_for_anybody(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+
+    with pytest.raises(SettingsError, match="OIDC_ISSUER and OIDC_AUDIENCE go together"):
+        load_settings()
+
+
+def test_one_issuer_is_not_set_twice(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CLERK_ISSUER", "https://issuer.example.com")
+    environment.setenv("OIDC_ISSUER", "https://issuer.example.com")
+    environment.setenv("OIDC_AUDIENCE", "booking")
+
+    with pytest.raises(SettingsError, match="are the same"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://clerk.example.com",
+        "https://issuer.example.com:8443/realms/studio/",
+        "http://127.0.0.1:9000",
+        "http://[::1]:9000",
+        "http://localhost",
+    ],
+)
+def test_issuers_are_taken_at_https_or_on_this_machine(
+    environment: pytest.MonkeyPatch, issuer: str
+) -> None:
+    environment.setenv("OIDC_ISSUER", issuer)
+    environment.setenv("OIDC_AUDIENCE", "booking")
+
+    settings = load_settings()
+
+    assert settings.oidc_issuer == issuer
+    assert (settings.oidc_organisation_claim, settings.oidc_role_claim) == ("org_id", "role")
+
+
+def test_webhooks_want_an_issuer(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CLERK_WEBHOOK_SECRET", SIGNING)
+
+    with pytest.raises(SettingsError, match="CLERK_ISSUER is not"):
+        load_settings()
+
+
+def test_a_webhook_secret_can_be_replaced_by_another_while_both_count(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    other = f"whsec_{base64.b64encode(bytes(range(64))).decode()}"
+    environment.setenv("CLERK_ISSUER", "https://example.clerk.accounts.dev")
+    environment.setenv("CLERK_WEBHOOK_SECRET", f"{SIGNING}, {other}")
+
+    assert load_settings().clerk_webhook_secrets == (SIGNING, other)
+    assert SIGNING not in repr(load_settings())
 
 
 def test_a_database_for_migrations_alone_is_refused(environment: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Session tokens, against issuers that the tests run themselves."""

@@ -1,0 +1,1 @@
+"""People, as issuers of tokens tell of them."""
