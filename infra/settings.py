@@ -145,6 +145,13 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("clerk_issuer")
+    @classmethod
+    def _is_as_tokens_name_it(cls, value: str | None) -> str | None:
+        if value is not None and value.endswith("/"):
+            raise _refuse("must not end with a slash: Clerk's tokens name it without one")
+        return value
+
     @field_validator("clerk_authorized_parties")
     @classmethod
     def _are_origins_of_pages(cls, value: tuple[str, ...]) -> tuple[str, ...]:

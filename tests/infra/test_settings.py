@@ -53,6 +53,7 @@ def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) ->
         ("CLERK_ISSUER", "https://user@clerk.example.com", "https"),
         ("CLERK_ISSUER", "https://clerk.example.com/?a=b", "https"),
         ("CLERK_ISSUER", "clerk.example.com", "https"),
+        ("CLERK_ISSUER", "https://clerk.example.com/", "must not end with a slash"),
         ("CLERK_AUTHORIZED_PARTIES", "https://a.example, https://b.example/", "slash at the end"),
         ("CLERK_AUTHORIZED_PARTIES", "a.example", "like https://app.example.com"),
         ("OIDC_ISSUER", "ftp://issuer.example.com", "https"),
