@@ -1,0 +1,145 @@
+"""Buckets in Redis, which all processes share: what one lets in, the others know at once.
+
+The script takes from all of a request's buckets in one step and one round trip. It reads Redis' own
+clock, so that machines whose clocks differ count alike.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import cast
+
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import CLOSED, OpenedState
+from purgatory.service._async.circuitbreaker import AsyncCircuitBreaker
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from infra.limits.allowance import Limits, Taken
+
+VERSION = 1
+"""Of what stands in Redis. Another script's buckets have other names."""
+
+ANSWER_SECONDS = 0.25
+"""How long a request waits for Redis. Longer than it ever takes; short enough to go unnoticed."""
+
+FAILURES = 3  # in a row, after which Redis is left alone
+REST_SECONDS = 5.0  # for so long; then one request tries whether it answers again
+CONNECTIONS = 32
+
+_MICROSECONDS = 1_000_000
+_SCRIPT = (files(__package__) / "take.lua").read_text()
+
+
+class RedisAway(Exception):
+    """Redis does not answer, or is left alone since it did not; nothing is known to be taken."""
+
+
+class RedisBuckets:
+    """The shared buckets."""
+
+    def __init__(self, redis: Redis, *, rest_seconds: float = REST_SECONDS) -> None:
+        """Ask nothing yet.
+
+        Args:
+            redis: where they are.
+            rest_seconds: how long Redis is left alone once it has not answered.
+        """
+        self._redis = redis
+        self._script = redis.register_script(_SCRIPT)
+        self._circuits = AsyncCircuitBreakerFactory(FAILURES, rest_seconds)
+        self._circuit: AsyncCircuitBreaker | None = None
+        self._trying = False
+
+    @classmethod
+    def at(cls, url: str) -> "RedisBuckets":
+        """Reach Redis at an address; nothing is connected before the first request.
+
+        Args:
+            url: as REDIS_URL has it.
+        """
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=ANSWER_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+        )
+        return cls(Redis.from_pool(pool))
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._redis.aclose()
+
+    async def take(self, limits: Limits, whose: Sequence[str]) -> Taken:
+        """Take a token from every bucket, or none from any.
+
+        Args:
+            limits: that count.
+            whose: the names of the buckets, in the order of the limits; all of one tenant.
+
+        Raises:
+            RedisAway: it cannot be asked.
+        """
+        return await self._ask(limits, whose, cost=1, refusable=True)
+
+    async def charge(self, limits: Limits, whose: Sequence[str], cost: int) -> Taken:
+        """Take tokens whether they are there or not; what comes next waits longer for it.
+
+        Args:
+            limits: that count.
+            whose: as for `take`.
+            cost: how many.
+
+        Raises:
+            RedisAway: it cannot be asked.
+        """
+        return await self._ask(limits, whose, cost=cost, refusable=False)
+
+    async def _ask(
+        self, limits: Limits, whose: Sequence[str], *, cost: int, refusable: bool
+    ) -> Taken:
+        if self._circuit is None:
+            self._circuit = await self._circuits.get_breaker("redis")
+        circuit = self._circuit
+        was_closed = circuit.context.state == CLOSED
+        if self._trying and not was_closed:
+            raise RedisAway  # one tries, the others need not wait for how that ends
+        self._trying = not was_closed
+        try:
+            async with circuit, asyncio.timeout(ANSWER_SECONDS):
+                return await self._run(limits, whose, cost=cost, refusable=refusable)
+        except (RedisError, OSError, TimeoutError, OpenedState) as error:
+            raise RedisAway from error
+        finally:
+            if not was_closed:
+                self._trying = False
+
+    async def _run(
+        self, limits: Limits, whose: Sequence[str], *, cost: int, refusable: bool
+    ) -> Taken:
+        shapes = [
+            round(seconds * _MICROSECONDS)
+            for bucket in limits.buckets
+            for seconds in (bucket.interval, bucket.window, bucket.deepest)
+        ]
+        answer = cast(
+            "list[int]", await self._script(keys=whose, args=[cost, int(refusable), *shapes])
+        )
+        wait, *to_full = (microseconds / _MICROSECONDS for microseconds in answer)
+        return Taken(limits, to_full, wait)
+
+
+def names_of(limits: Limits, tenant: object, actor: str) -> tuple[str, ...]:
+    """Name a request's buckets in Redis; a cluster keeps all of one tenant's in one place.
+
+    Args:
+        limits: that count.
+        tenant: the tenant's id.
+        actor: the key or person.
+    """
+    of_tenant = f"booking:limits:{VERSION}:{{{tenant}}}"
+    return tuple(
+        f"{of_tenant}:{bucket.name}" if bucket.name == "tenant" else f"{of_tenant}:{actor}"
+        for bucket in limits.buckets
+    )
