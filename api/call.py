@@ -66,7 +66,7 @@ class Call:
         Raises:
             ProblemError: nobody knows (unauthenticated).
         """
-        return f"key:{self.authenticated.key_id}"
+        return self.authenticated.actor
 
     def caller(self) -> Caller:
         """Gives who asks as the engine knows it.

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from api.problems.catalogue import FORBIDDEN
 from api.problems.problem import Problem, ProblemError
-from infra.access import KeyRole, Principal
+from infra.access import Principal, Role
 
 
 class Permission(StrEnum):
@@ -17,7 +17,7 @@ class Permission(StrEnum):
     OBSERVE = "observe"
 
 
-ALLOWED: Mapping[Permission, frozenset[KeyRole]] = {
+ALLOWED: Mapping[Permission, frozenset[Role]] = {
     Permission.READ: frozenset({"admin", "booker", "viewer", "auditor"}),
     Permission.BOOK: frozenset({"admin", "booker"}),
     Permission.CONFIGURE: frozenset({"admin"}),

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from api.cli.workplace import AsJson, answer, owner_connection
-from infra.access import KeyRole, create_api_key, create_tenant
+from infra.access import Role, create_api_key, create_tenant
 
 tenant = typer.Typer(help="Tenants: the studios whose bookings are kept apart.")
 apikey = typer.Typer(help="API keys: how a client shows whom it speaks for.")
@@ -15,7 +15,7 @@ Slug = Annotated[
 ]
 Name = Annotated[str, typer.Option("--name", help="The name, as people write it.")]
 OfTenant = Annotated[str, typer.Option("--tenant", help="The tenant's slug.", metavar="SLUG")]
-Role = Annotated[KeyRole, typer.Option("--role", help="What the key allows.")]
+OfRole = Annotated[Role, typer.Option("--role", help="What the key allows.")]
 
 
 @tenant.callback()
@@ -42,7 +42,7 @@ def make_tenant(slug: Slug, *, name: Name, as_json: AsJson = False) -> None:
 
 
 @apikey.command("create")
-def make_api_key(*, tenant: OfTenant, role: Role, as_json: AsJson = False) -> None:
+def make_api_key(*, tenant: OfTenant, role: OfRole, as_json: AsJson = False) -> None:
     """Make an API key; it is shown this once."""
     with owner_connection() as conn:
         key = create_api_key(conn, tenant, role)

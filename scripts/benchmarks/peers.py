@@ -100,7 +100,7 @@ async def _insert(pool: Pool, call: Call, booking_id: UUID, form: BookForm, now:
         await conn.execute(_INSERT_RESERVATIONS, (who.tenant_id, booking_id, *claim))
         await conn.execute(
             _INSERT_AUDIT,
-            (who.tenant_id, booking_id, f"key:{who.key_id}", call.request_id, details),
+            (who.tenant_id, booking_id, who.actor, call.request_id, details),
         )
 
 

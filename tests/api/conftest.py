@@ -17,7 +17,7 @@ from structlog.typing import EventDict
 from api.app import build_app
 from api.bootstrap import running_services
 from api.services import Services, provide
-from infra.access import KEY_ROLES, KeyRole, create_api_key, create_tenant
+from infra.access import ROLES, Role, create_api_key, create_tenant
 from infra.database import Database
 from infra.master_key import MasterKey
 
@@ -31,13 +31,13 @@ class Studio:
     """One tenant as its clients see it: a key for each role, and short ways to ask."""
 
     app: FastAPI
-    keys: Mapping[KeyRole, str]
+    keys: Mapping[Role, str]
     client: AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
         self.client = self.as_role("admin")
 
-    def as_role(self, role: KeyRole) -> AsyncClient:
+    def as_role(self, role: Role) -> AsyncClient:
         return self.with_key(self.keys[role])
 
     def with_key(self, key: str | None) -> AsyncClient:
@@ -128,7 +128,7 @@ def app(services: Services) -> FastAPI:
 def make_studio(database: Database, app: FastAPI, slug: str) -> Studio:
     with psycopg.connect(database.owner_dsn) as conn:
         create_tenant(conn, slug, slug.title())
-        keys = {role: create_api_key(conn, slug, role) for role in KEY_ROLES}
+        keys = {role: create_api_key(conn, slug, role) for role in ROLES}
     return Studio(app, keys)
 
 

@@ -6,15 +6,8 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from infra.access import (
-    ASKED_AT_ONCE,
-    KEYS_ASKED,
-    AccessError,
-    ApiKeys,
-    create_api_key,
-    create_tenant,
-    new_api_key,
-)
+from infra.access import AccessError, ApiKeys, create_api_key, create_tenant, new_api_key
+from infra.access.api_keys import ASKED_AT_ONCE, KEYS_ASKED
 from infra.database import Database
 from infra.errors import Overloaded
 from infra.postgres.pool import Pool, open_pool
