@@ -16,6 +16,7 @@ from api.routes import (
     problems,
     resources,
     transitions,
+    usage,
 )
 
 API_VERSION = "1.0.0"
@@ -38,6 +39,7 @@ _ROUTERS = (
     availability.router,
     resources.router,
     events.router,
+    usage.router,
     health.router,
     problems.router,
 )

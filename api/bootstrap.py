@@ -1,28 +1,37 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from api.admission import Admission
 from api.app import build_app
+from api.cors import Cors
 from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.garbage import spare_the_long_lived
+from api.guards import Guards, guards_of
 from api.large_requests import LargeRequests
+from api.operator import OperatorToken
 from api.readiness import Readiness
 from api.services import Services, provide
 from infra.access import ApiKeys
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
+from infra.limits import Limiter, LimitsOfTenants
+from infra.limits.redis_buckets import buckets_in_redis
 from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
+from infra.telemetry.tenant_metrics import TenantMetrics
+from infra.usage import Counting, UsageKeeper
 
 OBSERVERS_AT_ONCE = 4
 
@@ -36,6 +45,7 @@ async def running_services(
     prepared_statements: bool = True,
     requests_at_once: int = REQUESTS_AT_ONCE,
     client_seconds: float = CLIENT_SECONDS,
+    guards: Guards | None = None,
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
 
@@ -46,6 +56,8 @@ async def running_services(
         prepared_statements: off behind a proxy that gives each transaction another connection.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
+        guards: who may ask how much, from where, and see what; by default no more than a key
+            says, and no limits.
 
     Yields:
         The services; on leaving, what waits is committed and answered first.
@@ -55,14 +67,22 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
+    guards = guards or Guards()
     draining = Draining()
-    async with running_engine(
-        runtime_dsn,
-        master_key,
-        metrics,
-        connections=connections,
-        prepared_statements=prepared_statements,
-    ) as running:
+    usage, tenant_metrics = Counting(), TenantMetrics()
+    async with (
+        running_engine(
+            runtime_dsn,
+            master_key,
+            metrics,
+            connections=connections,
+            prepared_statements=prepared_statements,
+            appended=usage.appended,
+        ) as running,
+        buckets_in_redis(guards.redis_url) as shared_buckets,
+        UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
+    ):
+        limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         yield Services(
             engine=running.engine,
             trail=running.trail,
@@ -78,6 +98,11 @@ async def running_services(
             rounds=running.rounds,
             draining=draining,
             client_seconds=client_seconds,
+            limiter=Limiter(limits, time.monotonic, shared_buckets),
+            usage=usage,
+            tenant_metrics=tenant_metrics,
+            operator=OperatorToken(guards.metrics_token),
+            cors=Cors(guards.cors_origins),
         )
 
 
@@ -102,6 +127,7 @@ def create_app() -> FastAPI:
                 prepared_statements=settings.prepared_statements,
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,
+                guards=guards_of(settings),
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 
 from api.admission import Admission
+from api.cors import Cors
 from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
+from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import ApiKeys
 from infra.engine import AuditTrail, BookingEngine
+from infra.limits import Limiter
 from infra.pacing import Rounds
 from infra.postgres.pool import Pool
 from infra.telemetry.metrics import Metrics
+from infra.telemetry.tenant_metrics import TenantMetrics
+from infra.usage import Counting
 
 METRICS_PATH = "/metrics"
 
@@ -38,6 +43,11 @@ class Services:
         rounds: shared by all that takes long.
         draining: whether the process has been told to stop.
         client_seconds: how long a client may take to send its body.
+        limiter: how many requests each tenant and key may send.
+        usage: counts what each tenant uses.
+        tenant_metrics: what the process tells about single tenants.
+        operator: who may see that.
+        cors: whose pages may read answers.
     """
 
     engine: BookingEngine
@@ -54,6 +64,11 @@ class Services:
     rounds: Rounds
     draining: Draining
     client_seconds: float
+    limiter: Limiter
+    usage: Counting
+    tenant_metrics: TenantMetrics
+    operator: OperatorToken
+    cors: Cors
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

@@ -11,6 +11,7 @@ from infra.access import (
 )
 from infra.database import Database
 from infra.kept_secrets import kept_secret
+from infra.limits.keeping import begin_without_limits
 from infra.settings import Settings
 
 SLUG = "demo"
@@ -37,4 +38,5 @@ def demo_api_key(settings: Settings, database: Database) -> str:
             tenant_named(conn, SLUG)
         except AccessError:
             create_tenant(conn, SLUG, "Demo")
+        begin_without_limits(conn, tenant_named(conn, SLUG))
         return create_api_key(conn, SLUG, "admin", key=key)

@@ -95,12 +95,17 @@ def operation(
     everywhere = [catalogue.INTERNAL_ERROR]
     if permission is not None:
         everywhere += [catalogue.UNAUTHENTICATED, catalogue.FORBIDDEN, catalogue.OVERLOADED]
+    limited = permission not in (None, Permission.OBSERVE)
+    if limited:
+        everywhere.append(catalogue.RATE_LIMITED)
     content: OpenApi = {"example": answer.example}
     if answer.model is None:
         content["schema"] = {"type": "string"}
     good: OpenApi = {
         "description": answer.description,
-        "headers": _described((*answer.headers, headers.X_REQUEST_ID)),
+        "headers": _described(
+            (*answer.headers, *(headers.OF_LIMITS if limited else ()), headers.X_REQUEST_ID)
+        ),
         "content": {answer.media_type: content},
     }
     if answer.model is not None:
@@ -177,7 +182,9 @@ def _headers_of(kind: ProblemKind) -> tuple[str, ...]:
     match kind.status:
         case HTTPStatus.UNAUTHORIZED:
             return (headers.WWW_AUTHENTICATE,)
-        case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.TOO_MANY_REQUESTS:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return (headers.RETRY_AFTER, *headers.OF_LIMITS)
+        case HTTPStatus.SERVICE_UNAVAILABLE:
             return (headers.RETRY_AFTER,)
         case HTTPStatus.CONFLICT:
             return (headers.IDEMPOTENT_REPLAYED,)

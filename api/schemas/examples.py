@@ -117,3 +117,12 @@ RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
 EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}
 RESULT: dict[str, JsonValue] = {"status": 200, "body": BOOKING}
 RESULTS: dict[str, JsonValue] = {"applied": True, "results": [RESULT, RESULT]}
+USAGE: dict[str, JsonValue] = {
+    "commands": 311,
+    "events": 298,
+    "queries": 1874,
+    "seconds": 9.517,
+    "refused": 0,
+}
+USAGE_DAY: dict[str, JsonValue] = {"date": "2026-03-02", **USAGE}
+USAGES: dict[str, JsonValue] = {"items": [USAGE_DAY], "totals": USAGE}

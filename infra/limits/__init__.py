@@ -1,4 +1,4 @@
-"""How many requests a tenant, and one of its keys, may send: token buckets, and where they stand."""
+"""How many requests a tenant, and one of its keys, may send: token buckets."""
 
 from infra.limits.allowance import KEY, TENANT, Allowance, Bucket, Limits, Taken
 from infra.limits.limiter import Limiter

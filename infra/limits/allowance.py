@@ -46,6 +46,9 @@ class Allowance:
         return Allowance(default.per_second, default.burst if self.burst is None else self.burst)
 
 
+NOT_LIMITED = Allowance(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """The shape of a bucket.

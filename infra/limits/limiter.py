@@ -19,7 +19,11 @@ log = structlog.get_logger(__name__)
 
 
 class Limiter:
-    """The limits of all tenants, as this process knows them."""
+    """The limits of all tenants, as this process knows them.
+
+    Attributes:
+        refusals: tells the log that a request was refused.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Limiter:
         self._clock = clock
         self._shared = shared
         self._local = LocalBuckets()
+        self.refusals = Refrain(lambda times: log.warning("limits.refused", requests=times))
         self._away = Refrain(lambda times: log.warning("limits.redis_away", requests=times))
 
     async def admit(self, tenant_id: TenantId, actor: str) -> Taken | None:
@@ -88,8 +93,5 @@ class Limiter:
 
 def _whose(limits: Limits, tenant_id: TenantId, actor: str) -> tuple[object, ...]:
     return tuple(
-        [
-            tenant_id if bucket.name == TENANT else (tenant_id, actor)
-            for bucket in limits.buckets
-        ]
+        [tenant_id if bucket.name == TENANT else (tenant_id, actor) for bucket in limits.buckets]
     )

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from domain.ids import TenantId
 from infra.errors import Unavailable
-from infra.limits.allowance import Allowance, Limits, limits_of
+from infra.limits.allowance import NOT_LIMITED, Allowance, Limits, limits_of
 from infra.postgres.pool import Pool, reading
 
 TRUST_SECONDS = 5.0
@@ -52,8 +52,8 @@ class DefaultLimits:
         key: of those with one key.
     """
 
-    tenant: Allowance = Allowance(0)
-    key: Allowance = Allowance(0)
+    tenant: Allowance = NOT_LIMITED
+    key: Allowance = NOT_LIMITED
 
     def but_for(self, limit: TenantLimit) -> Limits:
         """Give a tenant's limits.

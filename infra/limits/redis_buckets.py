@@ -5,7 +5,8 @@ clock, so that machines whose clocks differ count alike.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import cast
 
@@ -50,26 +51,6 @@ class RedisBuckets:
         self._circuits = AsyncCircuitBreakerFactory(FAILURES, rest_seconds)
         self._circuit: AsyncCircuitBreaker | None = None
         self._trying = False
-
-    @classmethod
-    def at(cls, url: str) -> "RedisBuckets":
-        """Reach Redis at an address; nothing is connected before the first request.
-
-        Args:
-            url: as REDIS_URL has it.
-        """
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=ANSWER_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-        )
-        return cls(Redis.from_pool(pool))
-
-    async def close(self) -> None:
-        """Hang up."""
-        await self._redis.aclose()
 
     async def take(self, limits: Limits, whose: Sequence[str]) -> Taken:
         """Take a token from every bucket, or none from any.
@@ -128,6 +109,33 @@ class RedisBuckets:
         )
         wait, *to_full = (microseconds / _MICROSECONDS for microseconds in answer)
         return Taken(limits, to_full, wait)
+
+
+@asynccontextmanager
+async def buckets_in_redis(url: str | None) -> AsyncIterator[RedisBuckets | None]:
+    """Have the shared buckets; nothing is connected before the first request.
+
+    Args:
+        url: as REDIS_URL has it; None where there is no Redis.
+
+    Yields:
+        The buckets; None without Redis.
+    """
+    if url is None:
+        yield None
+        return
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=ANSWER_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+    )
+    redis = Redis.from_pool(pool)
+    try:
+        yield RedisBuckets(redis)
+    finally:
+        await redis.aclose()
 
 
 def names_of(limits: Limits, tenant: object, actor: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What the process tells Prometheus about itself.
 
-No tenant is named: the figures are of the whole installation.
+No tenant is named: the figures are of the whole installation. Those of single tenants, which no
+tenant's key is shown, stand in `infra.telemetry.tenant_metrics`.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -49,6 +50,16 @@ class Metrics:
             "Holds that the scheduler recorded as lapsed.",
             registry=self._registry,
         )
+
+        self._rate_limited = Counter(
+            "booking_rate_limited",
+            "Requests refused by a rate limit.",
+            registry=self._registry,
+        )
+
+    def rate_limited(self) -> None:
+        """A request was refused by a rate limit."""
+        self._rate_limited.inc()
 
     def waiting(self, commands: int) -> None:
         """So many commands wait now."""

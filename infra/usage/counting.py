@@ -13,9 +13,7 @@ class Counting:
         """Nobody has."""
         self._tallies: defaultdict[TenantId, Tally] = defaultdict(Tally)
 
-    def answered(
-        self, tenant_id: TenantId, *, commands: int, queries: int, seconds: float
-    ) -> None:
+    def answered(self, tenant_id: TenantId, *, commands: int, queries: int, seconds: float) -> None:
         """A request was answered.
 
         Args:
