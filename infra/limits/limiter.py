@@ -91,7 +91,6 @@ class Limiter:
         return self._local.charge(limits, _whose(limits, tenant_id, actor), self._clock(), cost)
 
 
-def _whose(limits: Limits, tenant_id: TenantId, actor: str) -> tuple[object, ...]:
-    return tuple(
-        [tenant_id if bucket.name == TENANT else (tenant_id, actor) for bucket in limits.buckets]
-    )
+def _whose(limits: Limits, tenant_id: TenantId, actor: str) -> list[object]:
+    tenant = tenant_id.int  # hashed in a tenth of the time
+    return [tenant if bucket.name is TENANT else (tenant, actor) for bucket in limits.buckets]

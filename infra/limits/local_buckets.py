@@ -3,6 +3,8 @@
 With several processes and no Redis, each of them lets in the whole of a limit.
 """
 
+from collections.abc import Sequence
+
 from infra.limits.allowance import Limits, Taken
 
 MOST_BUCKETS = 20_000
@@ -26,7 +28,7 @@ class LocalBuckets:
         """Tell how many are remembered."""
         return len(self._full_at)
 
-    def take(self, limits: Limits, whose: tuple[object, ...], now: float) -> Taken:
+    def take(self, limits: Limits, whose: Sequence[object], now: float) -> Taken:
         """Take a token from every bucket, or none from any.
 
         Args:
@@ -34,10 +36,11 @@ class LocalBuckets:
             whose: for each of their buckets, in their order, what tells it from all others.
             now: seconds of a clock that never goes back.
         """
+        full_at = self._full_at
         to_full: list[float] = []
-        wait = 0.0
+        wait = ROUNDING_SECONDS
         for bucket, name in zip(limits.buckets, whose, strict=True):
-            seconds = self._full_at.get(name, now) - now
+            seconds = full_at.get(name, now) - now
             if seconds < 0.0:
                 seconds = 0.0
             elif seconds > bucket.deepest:  # as under a lower limit than this one
@@ -48,7 +51,7 @@ class LocalBuckets:
             return Taken(limits, to_full, wait)
         return self._put_off(limits, whose, to_full, now, 1)
 
-    def charge(self, limits: Limits, whose: tuple[object, ...], now: float, cost: int) -> Taken:
+    def charge(self, limits: Limits, whose: Sequence[object], now: float, cost: int) -> Taken:
         """Take tokens whether they are there or not; what comes next waits longer for it.
 
         Args:
@@ -63,7 +66,7 @@ class LocalBuckets:
     def _put_off(
         self,
         limits: Limits,
-        whose: tuple[object, ...],
+        whose: Sequence[object],
         to_full: list[float],
         now: float,
         cost: int,

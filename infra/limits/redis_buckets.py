@@ -16,7 +16,7 @@ from purgatory.service._async.circuitbreaker import AsyncCircuitBreaker
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
-from infra.limits.allowance import Limits, Taken
+from infra.limits.allowance import TENANT, Limits, Taken
 
 VERSION = 1
 """Of what stands in Redis. Another script's buckets have other names."""
@@ -39,7 +39,7 @@ class RedisAway(Exception):
 class RedisBuckets:
     """The shared buckets."""
 
-    def __init__(self, redis: Redis, *, rest_seconds: float = REST_SECONDS) -> None:
+    def __init__(self, redis: Redis, *, rest_seconds: float) -> None:
         """Ask nothing yet.
 
         Args:
@@ -112,11 +112,14 @@ class RedisBuckets:
 
 
 @asynccontextmanager
-async def buckets_in_redis(url: str | None) -> AsyncIterator[RedisBuckets | None]:
+async def buckets_in_redis(
+    url: str | None, *, rest_seconds: float = REST_SECONDS
+) -> AsyncIterator[RedisBuckets | None]:
     """Have the shared buckets; nothing is connected before the first request.
 
     Args:
         url: as REDIS_URL has it; None where there is no Redis.
+        rest_seconds: how long Redis is left alone once it has not answered.
 
     Yields:
         The buckets; None without Redis.
@@ -133,7 +136,7 @@ async def buckets_in_redis(url: str | None) -> AsyncIterator[RedisBuckets | None
     )
     redis = Redis.from_pool(pool)
     try:
-        yield RedisBuckets(redis)
+        yield RedisBuckets(redis, rest_seconds=rest_seconds)
     finally:
         await redis.aclose()
 
@@ -148,6 +151,6 @@ def names_of(limits: Limits, tenant: object, actor: str) -> tuple[str, ...]:
     """
     of_tenant = f"booking:limits:{VERSION}:{{{tenant}}}"
     return tuple(
-        f"{of_tenant}:{bucket.name}" if bucket.name == "tenant" else f"{of_tenant}:{actor}"
+        f"{of_tenant}:{bucket.name}" if bucket.name is TENANT else f"{of_tenant}:{actor}"
         for bucket in limits.buckets
     )
