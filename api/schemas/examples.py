@@ -125,4 +125,12 @@ USAGE: dict[str, JsonValue] = {
     "refused": 0,
 }
 USAGE_DAY: dict[str, JsonValue] = {"date": "2026-03-02", **USAGE}
-USAGES: dict[str, JsonValue] = {"items": [USAGE_DAY], "totals": USAGE}
+USAGE_NEXT_DAY: dict[str, JsonValue] = {"date": "2026-03-03", **USAGE}
+USAGE_TOTALS: dict[str, JsonValue] = {
+    "commands": 622,
+    "events": 596,
+    "queries": 3748,
+    "seconds": 19.034,
+    "refused": 0,
+}
+USAGES: dict[str, JsonValue] = {"items": [USAGE_DAY, USAGE_NEXT_DAY], "totals": USAGE_TOTALS}

@@ -38,4 +38,4 @@ class UsagesBody(BaseModel):
         description="The days on which anything was used, in order.",
         examples=[[examples.USAGE_DAY]],
     )
-    totals: UsageBody = Field(description="All of them together.", examples=[examples.USAGE])
+    totals: UsageBody = Field(description="All of them together.", examples=[examples.USAGE_TOTALS])
