@@ -85,7 +85,7 @@ def send_everything(serving: Serving) -> None:
         made = api.post("/v1/bookings", json=canary_booking(stage)).json()
         again = {name: made[name] for name in ("resource_ids", "start_time", "end_time")}
         taken = canary_booking(stage) | again
-        key = {"Idempotency-Key": "canary-reference"}
+        key = {"Idempotency-Key": f"canary-reference-{next(DAYS)}"}
         assert api.post("/v1/bookings", json=taken, headers=key).status_code == 409
         assert api.post("/v1/bookings", json=canary_booking(stage), headers=key).status_code == 422
         at = f"/v1/bookings/{made['id']}"
