@@ -120,13 +120,20 @@ def send_everything(serving: Serving) -> None:
         assert raw.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def read_what_cannot_be_read(serving: Serving, owner: psycopg.Connection) -> None:
+    with serving.client() as api:
+        owner.execute("update booking.resource set kind = %s", [FAULT])
+        assert api.get("/v1/resources").status_code == 500
+        owner.execute("update booking.resource set kind = 'stage'")
+
+
 def logged(serving: Serving) -> list[str]:
     """All that was printed, but for the key of the demo, which whoever starts it is to see."""
     return [line for line in serving.printed if not line.startswith("API key of the tenant demo")]
 
 
 @pytest.fixture
-def faulty(house: House) -> Iterator[House]:
+def faulty(house: House) -> Iterator[tuple[House, psycopg.Connection]]:
     """A database that fails for some bookings, and quotes them when it does."""
     serving = house.open(**SETTINGS)
     with (
@@ -134,22 +141,30 @@ def faulty(house: House) -> Iterator[House]:
         psycopg.connect(server.dsn(OWNER), autocommit=True) as conn,
     ):
         conn.execute(f"alter table booking.event add check (state not like '%{FAULT}%')".encode())
+        # To read a resource of that kind fails, and the error quotes the kind.
+        conn.execute(
+            "create policy canary on booking.resource as restrictive to booking_api"
+            f" using (case kind when '{FAULT}' then kind::int = 0 else true end)".encode()
+        )
         conn.execute("update booking.tenant_limit set rate = 1000")  # so that Redis is asked
         serving.stop()
-        yield house
+        yield house, conn
 
 
-def test_no_canary_sings_in_the_log(faulty: House) -> None:
+def test_no_canary_sings_in_the_log(faulty: tuple[House, psycopg.Connection]) -> None:
+    house, owner = faulty
     for form in ("json", "console"):
-        serving = faulty.open(LOG_FORMAT=form, **SETTINGS)
+        serving = house.open(LOG_FORMAT=form, **SETTINGS)
         send_everything(serving)
+        read_what_cannot_be_read(serving, owner)
         assert serving.stop() == 0
         lines = logged(serving)
         assert any("limits.redis_away" in line for line in lines)
         assert len(lines) > 50
         singing = [line for line in lines if any(canary in line for canary in CANARIES)]
         assert singing == []
-        assert any("23514" in line for line in lines)
+        for code in ("23514", "22P02"):  # both faults were met, and can be found out about
+            assert any(code in line for line in lines)
 
 
 def test_a_database_that_cannot_be_reached_tells_no_password() -> None:
