@@ -111,12 +111,12 @@ ANSWERED: Mapping[str, JsonValue] = MappingProxyType(
             "requests in `w` seconds (draft-ietf-httpapi-ratelimit-headers-11). Absent where there "
             "is none.",
             {"type": "string"},
-            '"tenant";q=20000;w=5, "key";q=10000;w=5',
+            '"tenant";q=50000;w=5, "key";q=25000;w=5',
         ),
         RATE_LIMIT: _answered(
             "What is left of each: `r` requests now, and one more in `t` seconds at the latest.",
             {"type": "string"},
-            '"tenant";r=19874;t=1, "key";r=9998;t=1',
+            '"tenant";r=49874;t=1, "key";r=24998;t=1',
         ),
         ALLOW: _answered("The methods it takes.", {"type": "string"}, "GET, HEAD"),
         WWW_AUTHENTICATE: _answered(

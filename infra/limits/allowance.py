@@ -19,6 +19,9 @@ BURST_SECONDS = 5
 MOST_OWED = 500
 """How far a bucket can be overdrawn: by the commands of one request, which has been let in."""
 
+LEAST_PER_SECOND = 0.001
+"""A lower rate counts as this one: a bucket's times stay within what Redis can count."""
+
 MOST = 1_000_000
 """Requests a second, or at once: more could not be told from no limit."""
 
@@ -97,13 +100,15 @@ def limits_of(tenant: Allowance, key: Allowance) -> Limits:
     """
     return Limits(
         tuple(
-            Bucket(
-                name, allowance.per_second, allowance.burst or _usual_burst(allowance.per_second)
-            )
+            _bucket(name, max(allowance.per_second, LEAST_PER_SECOND), allowance.burst)
             for name, allowance in ((TENANT, tenant), (KEY, key))
             if allowance.per_second
         )
     )
+
+
+def _bucket(name: str, per_second: float, burst: int | None) -> Bucket:
+    return Bucket(name, per_second, burst or math.ceil(per_second * BURST_SECONDS))
 
 
 class Taken(NamedTuple):
@@ -118,7 +123,3 @@ class Taken(NamedTuple):
     limits: Limits
     seconds_to_full: Sequence[float]
     wait: float
-
-
-def _usual_burst(per_second: float) -> int:
-    return math.ceil(per_second * BURST_SECONDS)

@@ -112,9 +112,30 @@ def test_a_tenant_and_its_key_are_made(theirs: dict[str, str]) -> None:
     assert "not shown again" in key.stderr
 
 
+def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> None:
+    booking("tenant", "create", "nova", "--name", "Nova", **theirs)
+
+    def limits(*options: str) -> dict[str, object]:
+        done = booking("tenant", "limits", "nova", *options, "--json", **theirs)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    nothing = {"slug": "nova", "rate": None, "burst": None, "key_rate": None, "key_burst": None}
+    assert limits("--rate", "50", "--key-burst", "7") == nothing | {"rate": 50, "key_burst": 7}
+    assert limits("--burst", "90") == nothing | {"rate": 50, "burst": 90, "key_burst": 7}
+    told = booking("tenant", "limits", "nova", **theirs).stdout
+    assert "in all:   50 requests a second, 90 at once" in told
+    assert "each key: BOOKING_KEY_RATE requests a second, 7 at once" in told
+    assert limits("--none") == nothing | {"rate": 0, "key_rate": 0}
+    assert limits("--default") == nothing
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["tenant", "limits", "nobody"], "booking tenant create nobody"),
+        (["tenant", "limits", "nobody", "--rate", "-1"], "--rate"),
+        (["tenant", "limits", "nobody", "--rate", "1", "--none"], "not two of these"),
         (["apikey", "create", "--tenant", "nobody", "--role", "admin"], "booking tenant create"),
         (["apikey", "create", "--tenant", "nobody", "--role", "boss"], "'boss' is not one of"),
         (["tenant", "create", "Not A Slug", "--name", "x"], "lower-case"),

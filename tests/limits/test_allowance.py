@@ -35,6 +35,11 @@ def test_a_burst_holds_at_least_one_request() -> None:
     assert bucket.burst == 1
 
 
+def test_a_rate_is_never_so_low_that_its_times_could_not_be_counted() -> None:
+    (bucket,) = limits_of(Allowance(1e-300, 1_000_000), Allowance(0)).buckets
+    assert bucket.deepest * 1e6 < 2**53 / 4
+
+
 def test_a_rate_of_zero_is_no_limit() -> None:
     default = DefaultLimits(tenant=Allowance(10), key=Allowance(5))
     assert default.but_for(TenantLimit(rate=0, key_rate=0)).buckets == ()
