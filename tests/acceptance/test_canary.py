@@ -136,6 +136,8 @@ def logged(serving: Serving) -> list[str]:
 def faulty(house: House) -> Iterator[tuple[House, psycopg.Connection]]:
     """A database that fails for some bookings, and quotes them when it does."""
     serving = house.open(**SETTINGS)
+    with serving.client() as api:
+        assert "ratelimit" not in api.get("/v1/resources").headers  # the demo has no limits
     with (
         EmbeddedPostgres(house.data_dir / "postgres") as server,
         psycopg.connect(server.dsn(OWNER), autocommit=True) as conn,
