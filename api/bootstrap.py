@@ -19,7 +19,7 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from api.services import Services, provide
-from infra.access import ApiKeys
+from infra.access import ApiKeys, BearerAuthenticator
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
@@ -83,11 +83,13 @@ async def running_services(
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
     ):
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
-        yield Services(
+        api_keys = ApiKeys(running.pool)
+        authenticator = BearerAuthenticator(api_keys, issuers={})
+        services = Services(
             engine=running.engine,
             trail=running.trail,
             pool=running.pool,
-            api_keys=ApiKeys(running.pool),
+            authenticator=authenticator,
             metrics=metrics,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(master_key.derive("cursor")),
@@ -104,6 +106,8 @@ async def running_services(
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
         )
+        async with api_keys.last_uses.written():
+            yield services
 
 
 def create_app() -> FastAPI:

@@ -90,6 +90,7 @@ class Call:
             actor=self.actor,
             request_id=self.request_id,
             traceparent=self.traceparent,
+            impersonator=self.authenticated.impersonator,
         )
 
 

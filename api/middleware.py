@@ -13,18 +13,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.admission import TurnedAway
 from api.call import Call, begin_call, unauthenticated
 from api.cors import preflight_answer
+from api.open_paths import is_open
 from api.operator import OPERATOR
 from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
 from api.problems.problem import Problem
 from api.rate_limits import rate_limit_fields, rate_limited
 from api.safe_headers import safe_headers
 from api.services import METRICS_PATH, Services
+from infra.access import NotAdmitted
 from infra.errors import Unavailable
 
 log = structlog.get_logger("api")
 
-_OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems"})
-_OPEN_FOLDER = "/problems/"
 _READS = ("GET", "HEAD")
 _CLIENT_LEFT = 499  # no status of HTTP; as nginx has it, for log and metrics
 _UNMATCHED = "(no route)"
@@ -119,7 +119,7 @@ class FrontDoor:
             await preflight_answer()(scope, receive, answer.send)
             return
         problem = None
-        if call.path not in _OPEN_PATHS and not call.path.startswith(_OPEN_FOLDER):
+        if not is_open(call.path):
             problem = await _admitted(call, services)
         if problem is None:
             await self._app(scope, receive, answer.send)
@@ -138,22 +138,26 @@ async def _admitted(call: Call, services: Services) -> Problem | None:
     except Unavailable as error:
         call.turned_away = isinstance(error, TurnedAway)
         return problem_of(error, WHOLE_REQUEST)
+    except NotAdmitted as error:
+        return problem_of(error, WHOLE_REQUEST)
     return problem
 
 
 async def _authenticate(call: Call, services: Services) -> Problem | None:
     if call.authorization is None:
-        return unauthenticated("The header Authorization: Bearer <API key> is missing.")
+        return unauthenticated("The header Authorization: Bearer <API key or token> is missing.")
     scheme, _, credentials = call.authorization.partition(b" ")
-    key = credentials.strip().decode("utf-8", "surrogateescape")
-    if scheme.lower() != b"bearer" or not key:
-        return unauthenticated("The header Authorization is not: Bearer <API key>.")
-    if call.path == METRICS_PATH and services.operator.is_shown(key):
+    shown = credentials.strip().decode("utf-8", "surrogateescape")
+    if scheme.lower() != b"bearer" or not shown:
+        return unauthenticated("The header Authorization is not: Bearer <API key or token>.")
+    if call.path == METRICS_PATH and services.operator.is_shown(shown):
         call.principal = OPERATOR
         return None
-    call.principal = await services.api_keys.authenticate(key)
+    call.principal = await services.authenticator.authenticate(shown)
     if call.principal is None:
-        return unauthenticated("The API key is not known, or was revoked.", "invalid_token")
+        return unauthenticated(
+            "The API key or token is not known, has expired or was revoked.", "invalid_token"
+        )
     return None
 
 
@@ -195,6 +199,8 @@ def _count(call: Call, services: Services, method: str, seconds: float) -> None:
 def _log_access(method: str, call: Call, route: str, status: int, seconds: float) -> None:
     who = call.principal
     ids = {} if who is None else {"tenant": str(who.tenant_id), "actor": call.actor}
+    if who is not None and who.impersonator is not None:
+        ids["impersonator"] = who.impersonator
     if call.traceparent is not None:
         ids["traceparent"] = call.traceparent
     log.info(

@@ -147,7 +147,7 @@ def history_entry_body(event: LoggedEvent) -> Body:
     Args:
         event: as the log has it.
     """
-    return {
+    body: Body = {
         "version": event.version,
         "position": event.seq,
         "type": event.topic,
@@ -156,6 +156,9 @@ def history_entry_body(event: LoggedEvent) -> Body:
         "request_id": event.request_id,
         "data": event.data,
     }
+    if event.impersonator is not None:
+        body["impersonator"] = event.impersonator
+    return body
 
 
 def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:
@@ -180,6 +183,8 @@ def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:
         "requestid": event.request_id,
         "data": event.data,
     }
+    if event.impersonator is not None:
+        body["impersonator"] = event.impersonator
     if event.traceparent is not None:
         body["traceparent"] = event.traceparent
     return body

@@ -1,4 +1,10 @@
-"""What the role of an API key allows; whose data it may see is for the database to decide."""
+"""What a role allows; whose data a caller may see is for the database to decide.
+
+The log and a booking's history are for whoever may read bookings: they name keys and users by id
+alone, keep personal data sealed, and say of a booking what a reader could have seen at the time.
+The figures of the whole service are not: they tell of all tenants together. `docs/roles.md` says
+all this to people, and a test holds it against this table.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -12,7 +12,7 @@ from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
-from infra.access import ApiKeys
+from infra.access import Authenticator
 from infra.engine import AuditTrail, BookingEngine
 from infra.limits import Limiter
 from infra.pacing import Rounds
@@ -32,7 +32,7 @@ class Services:
         engine: takes commands, and answers for one booking or resource.
         trail: the log, for those who replay it.
         pool: for the queries of the inline projections; connections of `booking_api`.
-        api_keys: who holds a key.
+        authenticator: finds out who asks.
         metrics: what the process tells about itself.
         readiness: whether it can serve.
         cursors: makes and reads cursors.
@@ -53,7 +53,7 @@ class Services:
     engine: BookingEngine
     trail: AuditTrail
     pool: Pool
-    api_keys: ApiKeys
+    authenticator: Authenticator
     metrics: Metrics
     readiness: Readiness
     cursors: Cursors

@@ -75,3 +75,25 @@ def kept_secret(file: Path, make: Callable[[], str]) -> str:
             f"BOOKING_DATA_DIR: {file} cannot be read or written ({error.strerror}). Run this "
             "as the user who owns that directory, or set BOOKING_DATA_DIR to another one."
         ) from error
+
+
+def renewed_secret(file: Path, make: Callable[[], str]) -> str:
+    """Make and keep a secret in place of one that is good for nothing any more.
+
+    Args:
+        file: where it is kept.
+        make: invents it.
+
+    Returns:
+        The new secret.
+
+    Raises:
+        SettingsError: the file can be neither removed nor written.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"BOOKING_DATA_DIR: {file} cannot be removed ({error.strerror}). Remove it."
+        ) from error
+    return kept_secret(file, make)

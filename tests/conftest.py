@@ -12,6 +12,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -87,6 +88,13 @@ def postgres(server: Server) -> EmbeddedPostgres:
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
+    with fresh_database(server) as fresh:
+        yield fresh
+
+
+@contextmanager
+def fresh_database(server: Server) -> Iterator[Database]:
+    """An empty, migrated database, for as long as it is needed."""
     name = f"test_{next(server.names)}"
     superuser = server.postgres.dsn(SUPERUSER, database="postgres")
     identifiers = {

@@ -9,7 +9,7 @@ import sys
 import psycopg
 import typer
 
-from api.cli import import_csv, migrating, projecting, serving, tenant_limits, tenants
+from api.cli import import_csv, keys, migrating, projecting, serving, tenant_limits, tenants
 from api.cli.server import CannotListen
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
@@ -51,7 +51,7 @@ app.command()(migrating.migrate)
 app.command("import")(import_csv.import_csv)
 tenants.tenant.command("limits")(tenant_limits.limits)
 app.add_typer(tenants.tenant, name="tenant")
-app.add_typer(tenants.apikey, name="apikey")
+app.add_typer(keys.apikey, name="apikey")
 app.add_typer(projecting.project, name="project")
 
 

@@ -74,7 +74,7 @@ def operation(
     summary: str,
     description: str,
     answer: Answer,
-    permission: Permission | None = None,
+    permission: Permission | None,
     takes: Sequence[JsonValue] = (),
     problems: Iterable[ProblemKind] = (),
     max_body_bytes: int = MAX_BODY_BYTES,

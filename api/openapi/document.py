@@ -59,7 +59,9 @@ def _document(app: FastAPI) -> OpenApi:
         "ApiKey": {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key: `booking apikey create` makes one.",
+            "description": "An API key (`booking apikey create` makes one), or a session token "
+            "of an issuer that this installation trusts. Each operation says at `x-permission` "
+            "what the caller's role has to allow.",
         }
     }
     document["security"] = [{"ApiKey": []}]

@@ -67,18 +67,20 @@ UNAUTHENTICATED = ProblemKind(
     name="unauthenticated",
     status=HTTPStatus.UNAUTHORIZED,
     title="Who asks is not known",
-    meaning="The request has no `Authorization: Bearer …` header, or its API key is not known "
-    "or was revoked.",
-    remedy="Send a valid API key. `booking apikey create --tenant SLUG --role ROLE` makes one.",
-    detail="The header Authorization: Bearer <API key> is missing.",
+    meaning="The request has no `Authorization: Bearer …` header, or its API key or token is not "
+    "known, has expired or was revoked.",
+    remedy="Send a valid API key (`booking apikey create --tenant SLUG --role ROLE` makes one), "
+    "or sign in again for a new token.",
+    detail="The header Authorization: Bearer <API key or token> is missing.",
 )
 FORBIDDEN = ProblemKind(
     name="forbidden",
     status=HTTPStatus.FORBIDDEN,
-    title="The role does not allow this",
-    meaning="The API key is valid, but its role may not do this: `viewer` and `auditor` read, "
-    "`booker` also books, `admin` may do everything; `/metrics` is for `admin` and `auditor`.",
-    remedy="Use an API key of a role that may.",
+    title="The caller may not do this",
+    meaning="It is known who asks, but their role may not do this: `viewer` and `auditor` read, "
+    "`booker` also books, `admin` may do everything; `/metrics` is for `admin` and `auditor`. "
+    "Somebody who has signed in but belongs to no tenant here may do nothing.",
+    remedy="Use an API key of a role that may; the detail says more to somebody who signed in.",
     detail="The role viewer may not do this; it takes one of: admin, booker.",
 )
 NOT_FOUND = ProblemKind(

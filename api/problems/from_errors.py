@@ -9,6 +9,7 @@ CannotConfirm, -Release, -Cancel, -Reschedule, -Lapse       409 invalid-transiti
 NotFound                                                    404 not-found
 VersionMismatch                                             412 version-mismatch
 IdempotencyKeyReused                                        422 idempotency-key-reused
+NotAdmitted                                                 403 forbidden
 Overloaded, Contended, OutcomeUnknown                       503 of the same names
 AlreadyExists, CommandFailed, whatever else                 500 internal-error
 """
@@ -24,6 +25,7 @@ from api.problems.problem import FieldError, Problem, members_of, validation_fai
 from domain import errors as domain
 from domain.ids import ResourceId
 from infra import errors as engine
+from infra.access import NotAdmitted
 
 INTERNAL_ERROR = Problem(
     kind=catalogue.INTERNAL_ERROR, detail="The fault is logged under the request id."
@@ -160,6 +162,11 @@ def _(error: engine.IdempotencyKeyReused, part: RequestPart) -> Problem:
         detail=f"The key {error.key} came before with another request.",
         members={"errors": members_of((reused,))},
     )
+
+
+@problem_of.register
+def _(error: NotAdmitted, _part: RequestPart) -> Problem:
+    return Problem(kind=catalogue.FORBIDDEN, detail=error.reason)
 
 
 @problem_of.register

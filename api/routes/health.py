@@ -29,6 +29,7 @@ router = APIRouter(route_class=StrictRoute)
         tag="operations",
         summary="Is the process alive?",
         description="Looks at nothing else; where this does not answer, start the process again.",
+        permission=None,
         answer=Answer(description="It is.", model=LivenessBody, example={"status": "alive"}),
     ),
 )
@@ -45,6 +46,7 @@ async def alive(_request: Request) -> Response:
         summary="Can the process serve?",
         description="Whether the database answers within a second, is migrated, and commits get "
         "through. The read models are never behind: they change with the log.",
+        permission=None,
         answer=Answer(
             description="It can.",
             model=ReadinessBody,

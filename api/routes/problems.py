@@ -24,6 +24,7 @@ router = APIRouter(route_class=StrictRoute)
         tag="problems",
         summary="List the kinds of problems",
         description="Every kind of problem that the service answers, with its status.",
+        permission=None,
         answer=Answer(description="A page.", media_type="text/html", example=_EXAMPLE),
     ),
 )
@@ -39,6 +40,7 @@ async def list_all() -> Response:
         tag="problems",
         summary="Read about a kind of problem",
         description="What it means, what to do about it, and an example.",
+        permission=None,
         answer=Answer(description="A page.", media_type="text/html", example=_EXAMPLE),
         problems=[catalogue.NOT_FOUND],
     ),

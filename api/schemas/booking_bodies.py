@@ -70,7 +70,15 @@ class HistoryEntryBody(BaseModel):
     time: datetime = Field(
         description="When it was recorded, in UTC.", examples=["2026-02-20T09:20:11.004512Z"]
     )
-    actor: str = Field(description="Who caused it.", examples=[examples.ACTOR])
+    actor: str = Field(
+        description="Who caused it: an API key or a user, by id.", examples=[examples.ACTOR]
+    )
+    impersonator: str | None = Field(
+        default=None,
+        description="Who acted in that user's place, by the id that the user's sign-in has for "
+        "them; absent where nobody did.",
+        examples=[examples.IMPERSONATOR],
+    )
     request_id: str = Field(
         description="The request that caused it.", examples=[examples.REQUEST_ID]
     )

@@ -38,7 +38,15 @@ class CloudEventBody(BaseModel):
     streamversion: int = Field(
         description="Its place among the events of its subject, from 1.", examples=[2]
     )
-    actor: str = Field(description="Who caused it.", examples=[examples.ACTOR])
+    actor: str = Field(
+        description="Who caused it: an API key or a user, by id.", examples=[examples.ACTOR]
+    )
+    impersonator: str | None = Field(
+        default=None,
+        description="Who acted in that user's place, by the id that the user's sign-in has for "
+        "them; absent where nobody did.",
+        examples=[examples.IMPERSONATOR],
+    )
     requestid: str = Field(
         description="The request that caused it.", examples=[examples.REQUEST_ID]
     )

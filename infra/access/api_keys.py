@@ -1,33 +1,62 @@
-"""API keys, as a process finds out who holds one."""
+"""API keys, as a process finds out who holds one.
+
+Neither the dictionary here nor the index in the database takes the same time for every key, and
+neither has to: what is looked up is the SHA-256 of what was sent. Whoever measures how far two of
+these agree learns nothing of a key, since nobody can choose what a hash begins with and the key
+itself is 256 random bits.
+"""
 
 import asyncio
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
+from infra.access.key_form import LONGEST_KEY, digest_of
+from infra.access.last_use import HeldKey, LastUses
 from infra.access.principal import Principal
 from infra.errors import Overloaded
 from infra.postgres.pool import Pool, borrowed
 
-TRUST_SECONDS = 10.0  # how long a revoked key may still be let in
+TRUST_SECONDS = 10.0  # how long a revoked key may still be let in; an expired one is not
 TRUSTED_KEYS = 10_000
 KEYS_ASKED = 512  # that the database is being asked about; who comes with one more is refused
 ASKED_AT_ONCE = (
     4  # of these, on a connection each: whatever keys are tried, most are left for others
 )
 ASK_SECONDS = 3.0  # that one waits for such a connection
-LONGEST_KEY = 512  # characters; more is not even hashed
 
 _FIND = """
-    SELECT tenant_id, key_id, role FROM booking.api_key
+    SELECT tenant_id, key_id, role,
+           extract(epoch FROM expires_at - clock_timestamp())::float8 AS lives
+    FROM booking.api_key
     WHERE secret_hash = decode(%s, 'hex') AND revoked_at IS NULL
+      AND coalesce(expires_at > clock_timestamp(), true)
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the database says of a key that lets in.
+
+    Attributes:
+        principal: whom it speaks for.
+        held: how its row is found again.
+        lives: the seconds until it expires; None for ever.
+    """
+
+    principal: Principal
+    held: HeldKey
+    lives: float | None
+
+
 class ApiKeys:
-    """Knows who holds a key, and trusts its own memory for a few seconds."""
+    """Knows who holds a key, and trusts its own memory for a few seconds.
+
+    Attributes:
+        last_uses: of the keys that were let in; for whoever runs this to have written down.
+    """
 
     def __init__(
         self,
@@ -49,8 +78,9 @@ class ApiKeys:
         self._clock = clock
         self._trust_seconds = trust_seconds
         self._trusted_keys = trusted_keys
-        self._trusted: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[Principal | None]] = {}
+        self.last_uses = LastUses(pool, clock)
+        self._trusted: OrderedDict[str, tuple[float, _Found]] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[_Found | None]] = {}
         self._at_once = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def authenticate(self, credentials: str) -> Principal | None:
@@ -60,18 +90,27 @@ class ApiKeys:
             credentials: the key, as the client sent it.
 
         Returns:
-            Whom it speaks for; None if it is unknown or revoked.
+            Whom it speaks for; None if it is unknown, revoked or has expired.
 
         Raises:
             Overloaded: the database cannot be asked just now, or about too many keys already.
         """
         if len(credentials) > LONGEST_KEY:
             return None
-        digest = hashlib.sha256(credentials.encode("utf-8", "backslashreplace")).hexdigest()
+        digest = digest_of(credentials).hex()
+        now = self._clock()
         known = self._trusted.get(digest)
-        if known is not None and self._clock() < known[0]:
+        if known is not None and now < known[0]:
             self._trusted.move_to_end(digest)
-            return known[1]
+            found: _Found | None = known[1]
+        else:
+            found = await self._asked_for(digest)
+        if found is None:
+            return None
+        self.last_uses.note(found.held, now)
+        return found.principal
+
+    async def _asked_for(self, digest: str) -> _Found | None:
         # All who come with it meanwhile wait for one answer: a busy key must not fill the pool each
         # time its answer grows old. One who leaves does not take the answer from the others.
         asking = self._asking.get(digest)
@@ -82,22 +121,26 @@ class ApiKeys:
             asking.add_done_callback(partial(self._asked, digest))
         return await asyncio.shield(asking)
 
-    def _asked(self, digest: str, asking: "asyncio.Task[Principal | None]") -> None:
+    def _asked(self, digest: str, asking: "asyncio.Task[_Found | None]") -> None:
         del self._asking[digest]
         if not asking.cancelled():
             asking.exception()  # told to whoever still waits; perhaps nobody does
 
-    async def _ask(self, digest: str) -> Principal | None:
+    async def _ask(self, digest: str) -> _Found | None:
         self._trusted.pop(digest, None)
         asked_at = self._clock()
-        principal = await self._look_up(digest)
-        if principal is not None:
-            self._trusted[digest] = (asked_at + self._trust_seconds, principal)
+        found = await self._look_up(digest)
+        if found is not None:
+            # Counted from before the database was asked: rather too short than too long.
+            trusted = self._trust_seconds
+            if found.lives is not None:
+                trusted = min(trusted, found.lives)
+            self._trusted[digest] = (asked_at + trusted, found)
             while len(self._trusted) > self._trusted_keys:
                 self._trusted.popitem(last=False)
-        return principal
+        return found
 
-    async def _look_up(self, digest: str) -> Principal | None:
+    async def _look_up(self, digest: str) -> _Found | None:
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 await self._at_once.acquire()
@@ -108,12 +151,16 @@ class ApiKeys:
         finally:
             self._at_once.release()
 
-    async def _find(self, digest: str) -> Principal | None:
+    async def _find(self, digest: str) -> _Found | None:
         async with borrowed(self._pool) as conn, conn.pipeline(), conn.transaction():
             # Row-level security shows the one key whose hash is named, to whoever names it.
             await conn.execute("SELECT set_config('app.api_key_hash', %s, true)", [digest])
-            found = await (await conn.execute(_FIND, [digest])).fetchone()
-        if found is None:
+            row = await (await conn.execute(_FIND, [digest])).fetchone()
+        if row is None:
             return None
-        tenant_id, key_id, role = found
-        return Principal(tenant_id, role, f"key:{key_id}")
+        tenant_id, key_id, role, lives = row
+        return _Found(
+            Principal(tenant_id, role, f"key:{key_id}"),
+            HeldKey(digest, tenant_id, key_id),
+            lives,
+        )

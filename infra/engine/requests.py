@@ -28,12 +28,14 @@ class Caller:
         actor: an id of the key or user; never a name.
         request_id: of the request that carries the command.
         traceparent: its trace context (W3C), if it had one.
+        impersonator: who acts in the actor's place, if anybody does; an id too.
     """
 
     tenant_id: TenantId
     actor: str
     request_id: str
     traceparent: str | None = None
+    impersonator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class LoggedEvent:
         topic: what happened.
         data: the facts, as plain JSON of the topic's current version.
         actor: who caused it.
+        impersonator: who acted in the actor's place, if anybody did.
         request_id: of the request that did.
         traceparent: the trace it belongs to, if any.
         recorded_at: when, by the database's clock.
@@ -130,6 +133,7 @@ class LoggedEvent:
     topic: str
     data: dict[str, JsonValue]
     actor: str
+    impersonator: str | None
     request_id: str
     traceparent: str | None
     recorded_at: datetime

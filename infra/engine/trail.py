@@ -94,6 +94,7 @@ def _logged(event: RecordedEvent) -> LoggedEvent:
         topic=event.topic,
         data=upcast(event.topic, json.loads(event.state)),
         actor=str(metadata["actor"]),
+        impersonator=metadata.get("impersonator"),
         request_id=str(metadata["request_id"]),
         traceparent=metadata["traceparent"],
         recorded_at=event.recorded_at,

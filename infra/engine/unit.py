@@ -178,15 +178,16 @@ class Unit:
     def _new_events(
         self, events: Sequence[AggregateEvent], mapper: EventMapper
     ) -> tuple[NewEvent, ...]:
-        metadata = to_json(
-            {
-                "actor": self.caller.actor,
-                "request_id": self.caller.request_id,
-                "correlation_id": self.caller.request_id,
-                "causation_id": self._command_id,
-                "traceparent": self.caller.traceparent,
-            }
-        ).decode()
+        metadata: dict[str, object] = {
+            "actor": self.caller.actor,
+            "request_id": self.caller.request_id,
+            "correlation_id": self.caller.request_id,
+            "causation_id": self._command_id,
+            "traceparent": self.caller.traceparent,
+        }
+        if self.caller.impersonator is not None:
+            metadata["impersonator"] = self.caller.impersonator
+        written = to_json(metadata).decode()
         stored = [mapper.to_stored_event(event) for event in events]
         return tuple(
             NewEvent(
@@ -194,7 +195,7 @@ class Unit:
                 event.originator_version,
                 event.topic,
                 event.state.decode(),
-                metadata,
+                written,
             )
             for event in stored
         )

@@ -5,17 +5,16 @@ clock, so that machines whose clocks differ count alike.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import cast
 
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import CLOSED, OpenedState
-from purgatory.service._async.circuitbreaker import AsyncCircuitBreaker
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
+from infra.circuit_breaker import CircuitBreaker, CircuitOpen
 from infra.limits.allowance import TENANT, Limits, Taken
 
 VERSION = 1
@@ -48,9 +47,9 @@ class RedisBuckets:
         """
         self._redis = redis
         self._script = redis.register_script(_SCRIPT)
-        self._circuits = AsyncCircuitBreakerFactory(FAILURES, rest_seconds)
-        self._circuit: AsyncCircuitBreaker | None = None
-        self._trying = False
+        self._circuit = CircuitBreaker(
+            "Redis", failures=FAILURES, pause_seconds=rest_seconds, clock=time.monotonic
+        )
 
     async def take(self, limits: Limits, whose: Sequence[str]) -> Taken:
         """Take a token from every bucket, or none from any.
@@ -80,21 +79,12 @@ class RedisBuckets:
     async def _ask(
         self, limits: Limits, whose: Sequence[str], *, cost: int, refusable: bool
     ) -> Taken:
-        if self._circuit is None:
-            self._circuit = await self._circuits.get_breaker("redis")
-        circuit = self._circuit
-        was_closed = circuit.context.state == CLOSED
-        if self._trying and not was_closed:
-            raise RedisAway  # one tries, the others need not wait for how that ends
-        self._trying = not was_closed
         try:
-            async with circuit, asyncio.timeout(ANSWER_SECONDS):
-                return await self._run(limits, whose, cost=cost, refusable=refusable)
-        except (RedisError, OSError, TimeoutError, OpenedState) as error:
+            with self._circuit.guard():
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await self._run(limits, whose, cost=cost, refusable=refusable)
+        except (RedisError, OSError, TimeoutError, CircuitOpen) as error:
             raise RedisAway from error
-        finally:
-            if not was_closed:
-                self._trying = False
 
     async def _run(
         self, limits: Limits, whose: Sequence[str], *, cost: int, refusable: bool

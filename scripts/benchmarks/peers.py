@@ -26,7 +26,7 @@ from api.draining import Draining
 from api.garbage import spare_the_long_lived
 from api.middleware import FrontDoor
 from api.schemas.booking_forms import BookForm
-from infra.access import ApiKeys
+from infra.access import ApiKeys, Authenticator
 from infra.identity import new_id
 from infra.postgres.pool import Pool, open_pool
 from infra.settings import REQUESTS_AT_ONCE
@@ -61,7 +61,7 @@ class Peer(StrEnum):
 class _Services:
     """As much of `api.services.Services` as the middleware asks for, and the pool."""
 
-    api_keys: ApiKeys
+    authenticator: Authenticator
     metrics: Metrics
     pool: Pool
     admission: Admission

@@ -46,6 +46,7 @@ RULES = [
     (r".*/hold_expires_at", "Expected a time in the future", "A hold begins before it ends."),
     (r".*/hold_expires_at", "Only a booking with status held", "Only holds expire."),
     (r".*/resource_ids(/\d+)?", "There is no such resource", "unknown-resource: 422."),
+    (r".*/attributes", "Expected a whole number of at most 64 bits", "JSON's have no bound."),
     (r".*", "Expected text without NUL characters", "NUL and unpaired surrogates: 422."),
 ]
 

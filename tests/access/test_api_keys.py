@@ -1,40 +1,17 @@
-"""Tenants and API keys, as an owner makes them and as the runtime role finds them."""
+"""API keys, as the runtime role finds out who holds one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import psycopg
 import pytest
 
-from infra.access import AccessError, ApiKeys, create_api_key, create_tenant, new_api_key
+from infra.access import ApiKeys, create_api_key, create_tenant, new_api_key, rotate_api_key
 from infra.access.api_keys import ASKED_AT_ONCE, KEYS_ASKED
 from infra.database import Database
 from infra.errors import Overloaded
-from infra.postgres.pool import Pool, open_pool
-
-
-class Clock:
-    """Stands still until told otherwise."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-async def pool(database: Database) -> AsyncIterator[Pool]:
-    opened = await open_pool(database.runtime_dsn, role="booking_api")
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def key(database: Database) -> str:
-    with psycopg.connect(database.owner_dsn) as conn:
-        create_tenant(conn, "babelsberg", "Studio Babelsberg")
-        return create_api_key(conn, "babelsberg", "admin")
+from infra.postgres.pool import Pool
+from tests.access.conftest import Clock
 
 
 def revoke_all(database: Database) -> None:
@@ -66,11 +43,8 @@ async def test_what_is_no_key_is_nobody(database: Database, pool: Pool) -> None:
 
 
 async def test_a_revoked_key_is_let_in_for_ten_seconds_at_most(
-    database: Database, pool: Pool
+    database: Database, pool: Pool, key: str
 ) -> None:
-    with psycopg.connect(database.owner_dsn) as conn:
-        create_tenant(conn, "babelsberg", "Studio Babelsberg")
-        key = create_api_key(conn, "babelsberg", "admin")
     clock = Clock()
     keys = ApiKeys(pool, clock)
     first = await keys.authenticate(key)
@@ -81,6 +55,61 @@ async def test_a_revoked_key_is_let_in_for_ten_seconds_at_most(
     assert await keys.authenticate(key) == first
     clock.seconds = 10.0
     assert await keys.authenticate(key) is None
+
+
+def expire_in(database: Database, seconds: float) -> None:
+    with psycopg.connect(database.owner_dsn) as conn:
+        conn.execute(
+            "UPDATE booking.api_key SET expires_at = clock_timestamp() + %s",
+            [timedelta(seconds=seconds)],
+        )
+
+
+async def test_an_expired_key_is_not_let_in(database: Database, pool: Pool, key: str) -> None:
+    expire_in(database, -0.001)
+
+    assert await ApiKeys(pool).authenticate(key) is None
+
+
+async def test_a_key_that_expires_is_trusted_until_then_and_no_longer(
+    database: Database, pool: Pool, key: str
+) -> None:
+    """It expires within the seconds that an answer of the database is trusted for."""
+    expire_in(database, 5.0)
+    clock = Clock()
+    keys = ApiKeys(pool, clock)
+    assert await keys.authenticate(key) is not None
+
+    expire_in(database, -0.001)  # as the database's clock will see it then
+    clock.seconds = 4.0
+    assert await keys.authenticate(key) is not None
+    clock.seconds = 5.0
+    assert await keys.authenticate(key) is None
+
+
+async def test_a_rotated_key_lets_in_beside_the_new_one_until_the_overlap_ends(
+    database: Database, pool: Pool, key: str
+) -> None:
+    clock = Clock()
+    keys = ApiKeys(pool, clock)
+    old = await keys.authenticate(key)
+    assert old is not None
+    with psycopg.connect(database.owner_dsn) as conn:
+        issued, _ = rotate_api_key(conn, "babelsberg", key[:11], timedelta(seconds=15))
+
+    clock.seconds = 10.0  # what was known from before the rotation is asked for again
+    both = [await keys.authenticate(key), await keys.authenticate(issued.secret)]
+    assert both[0] == old
+    assert both[1] is not None
+    assert (both[1].tenant_id, both[1].role) == (old.tenant_id, old.role)
+    assert both[1].actor != old.actor
+    with psycopg.connect(database.owner_dsn) as conn:  # the overlap ends
+        conn.execute(
+            "UPDATE booking.api_key SET expires_at = clock_timestamp() WHERE expires_at IS NOT NULL"
+        )
+    clock.seconds = 25.0
+    assert await keys.authenticate(key) is None
+    assert await keys.authenticate(issued.secret) is not None
 
 
 async def test_a_new_key_works_at_once_although_it_was_refused_before(
@@ -108,52 +137,6 @@ async def test_only_so_many_keys_are_remembered(database: Database, pool: Pool) 
 
     assert await keys.authenticate(first) is None
     assert await keys.authenticate(second) is not None
-
-
-def test_only_a_hash_of_a_key_is_stored(database: Database) -> None:
-    with psycopg.connect(database.owner_dsn) as conn:
-        create_tenant(conn, "babelsberg", "Studio Babelsberg")
-        key = create_api_key(conn, "babelsberg", "viewer")
-        row = conn.execute("SELECT api_key::text FROM booking.api_key").fetchone()
-
-    assert len(key) == len("bk_") + 43
-    assert row is not None
-    assert key not in row[0]
-
-
-def test_a_slug_is_taken_once(database: Database) -> None:
-    with psycopg.connect(database.owner_dsn) as conn:
-        create_tenant(conn, "babelsberg", "Studio Babelsberg")
-        with pytest.raises(AccessError, match="already"):
-            create_tenant(conn, "babelsberg", "Another")
-        assert conn.execute("SELECT count(*) FROM booking.tenant_head").fetchone() == (1,)
-
-
-@pytest.mark.parametrize("slug", ["", "Demo", "-demo", "a b", "a" * 64, "demo\n", "démo"])
-def test_a_malformed_slug_is_refused(database: Database, slug: str) -> None:
-    with (
-        psycopg.connect(database.owner_dsn) as conn,
-        pytest.raises(AccessError, match="lower-case letters"),
-    ):
-        create_tenant(conn, slug, "Studio")
-
-
-def test_a_key_wants_a_tenant_that_exists(database: Database) -> None:
-    with (
-        psycopg.connect(database.owner_dsn) as conn,
-        pytest.raises(AccessError, match="booking tenant create nobody"),
-    ):
-        create_api_key(conn, "nobody", "viewer")
-
-
-def test_the_same_key_for_another_tenant_is_refused(database: Database) -> None:
-    with psycopg.connect(database.owner_dsn) as conn:
-        create_tenant(conn, "babelsberg", "Studio Babelsberg")
-        create_tenant(conn, "cinecitta", "Cinecittà")
-        key = create_api_key(conn, "babelsberg", "admin")
-        assert create_api_key(conn, "babelsberg", "admin", key=key) == key
-        with pytest.raises(AccessError, match="in use already"):
-            create_api_key(conn, "cinecitta", "admin", key=key)
 
 
 async def test_many_who_come_with_one_key_at_once_ask_the_database_once(

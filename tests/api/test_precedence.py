@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from httpx import AsyncClient
 from starlette.types import Message, Scope
 from structlog.typing import EventDict
 
 from api.services import Services
-from tests.api.conftest import Json, Studio, assert_problem, new_booking
+from tests.api.conftest import Studio, assert_problem
 
 TOO_LARGE = b'{"title": "' + b"x" * 65_536 + b'"}'
 JSON = {"Content-Type": "application/json"}
@@ -221,47 +220,6 @@ async def test_a_request_id_that_cannot_be_kept_is_replaced(
 async def test_a_trace_context_that_is_none_is_left_out(studio: Studio, traceparent: str) -> None:
     answer = await studio.get("/livez", traceparent=traceparent)
     assert "traceparent" not in answer.headers
-
-
-ROLES: dict[str, Json] = {
-    "read": {"admin": True, "booker": True, "viewer": True, "auditor": True},
-    "book": {"admin": True, "booker": True, "viewer": False, "auditor": False},
-    "configure": {"admin": True, "booker": False, "viewer": False, "auditor": False},
-    "observe": {"admin": True, "booker": False, "viewer": False, "auditor": True},
-}
-
-
-async def _allowed(client: AsyncClient) -> Json:
-    """What a client may do; whatever else is wrong with the requests is found out later."""
-    nothing = str(uuid4())
-    answers = {
-        "read": [await client.get("/v1/resources"), await client.get("/v1/events")],
-        "book": [
-            await client.post("/v1/bookings", json=new_booking([nothing])),
-            await client.patch(f"/v1/bookings/{nothing}", json={}),
-            await client.post(f"/v1/bookings/{nothing}/cancel"),
-            await client.post(f"/v1/bookings/{nothing}/reschedule"),
-            await client.post("/v1/commands"),
-        ],
-        "configure": [
-            await client.post("/v1/resources"),
-            await client.patch(f"/v1/resources/{nothing}"),
-            await client.post(f"/v1/resources/{nothing}/retire"),
-        ],
-        "observe": [await client.get("/metrics")],
-    }
-    allowed: Json = {}
-    for action, given in answers.items():
-        refused = {answer.status_code == 403 for answer in given}
-        assert len(refused) == 1, action
-        allowed[action] = refused == {False}
-    return allowed
-
-
-async def test_each_role_may_do_what_the_table_says(studio: Studio) -> None:
-    for role in studio.keys:
-        expected = {action: roles[role] for action, roles in ROLES.items()}
-        assert await _allowed(studio.as_role(role)) == expected, role
 
 
 async def test_a_fault_of_ours_says_nothing_of_the_inside(

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+import psycopg
 import pytest
 
 from api.operator import OPERATOR, OperatorToken
 from api.schemas.usage import UsagesBody
 from api.services import Services
+from infra.access import tenant_named
+from infra.database import Database
 from infra.usage import UsageKeeper
 from tests.api.conftest import Json, Studio, assert_problem, new_booking, pointers
 
@@ -106,7 +109,7 @@ async def test_a_tenant_learns_nothing_of_others_from_the_metrics(
 
 
 async def test_the_operators_token_opens_the_metrics_alone_and_shows_who_is_noisy(
-    studio: Studio, services: Services
+    studio: Studio, services: Services, database: Database
 ) -> None:
     object.__setattr__(services, "operator", OperatorToken(TOKEN))
     await use(studio)
@@ -114,7 +117,8 @@ async def test_the_operators_token_opens_the_metrics_alone_and_shows_who_is_nois
     operator = studio.with_key(TOKEN)
     told = await operator.get("/metrics")
     assert told.status_code == 200
-    (tenant_id,) = {principal.tenant_id for _, principal in services.api_keys._trusted.values()}
+    with psycopg.connect(database.owner_dsn) as conn:
+        tenant_id = tenant_named(conn, "nova")
     assert f'booking_tenant_commands_total{{tenant="{tenant_id}"}} 5.0' in told.text
     assert f'booking_tenant_events_total{{tenant="{tenant_id}"}} 4.0' in told.text
     for path in ("/v1/resources", "/v1/events", MARCH):

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 
+from infra.access import create_tenant
 from infra.database import Database
 from infra.postgres.embedded import OWNER, SUPERUSER, EmbeddedPostgres
 from infra.settings import Settings
@@ -108,7 +110,7 @@ def test_a_tenant_and_its_key_are_made(theirs: dict[str, str]) -> None:
     key = booking("apikey", "create", "--tenant", "babelsberg", "--role", "booker", **theirs)
 
     assert "booking apikey create --tenant babelsberg" in tenant.stdout
-    assert key.stdout.startswith("bk_")
+    assert re.fullmatch(r"bk_[\w-]{43}\n", key.stdout)
     assert "not shown again" in key.stderr
 
 
@@ -130,6 +132,37 @@ def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> Non
     assert limits("--default") == nothing
 
 
+def test_a_keys_life_is_told_step_by_step(theirs: dict[str, str]) -> None:
+    with psycopg.connect(theirs["DATABASE_URL"]) as conn:
+        create_tenant(conn, "babelsberg", "Studio Babelsberg")
+
+    def apikey(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        done = booking("apikey", *arguments, "--tenant", "babelsberg", **theirs)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    options = ("--role", "booker", "--name", "Website", "--expires", "90d", "--json")
+    made = json.loads(apikey("create", *options).stdout)
+    rotated = apikey("rotate", made["prefix"], "--overlap", "2h")
+    revoked = apikey("revoke", made["id"])
+    listed = apikey("list", "--json")
+    shown = apikey("list")
+
+    assert made["key"].startswith(made["prefix"])
+    assert (made["role"], made["name"], made["state"]) == ("booker", "Website", "active")
+    assert made["expires_at"] > made["created_at"]
+    assert re.fullmatch(r"bk_[\w-]{43}\n", rotated.stdout)
+    assert f"booking apikey revoke {made['prefix']} --tenant babelsberg" in rotated.stderr
+    assert "10 seconds" in revoked.stdout
+    assert "booking apikey create --tenant babelsberg --role booker" in revoked.stdout
+    old, new = json.loads(listed.stdout)["keys"]
+    assert (old["state"], new["state"]) == ("revoked", "active")
+    assert (old["replaced_by"], new["replaces"]) == (new["id"], old["id"])
+    assert shown.stdout.count("Website") == 2
+    for secret in (made["key"], rotated.stdout.strip()):
+        assert secret not in listed.stdout + shown.stdout + revoked.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -138,6 +171,7 @@ def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> Non
         (["tenant", "limits", "nobody", "--rate", "1", "--none"], "not two of these"),
         (["apikey", "create", "--tenant", "nobody", "--role", "admin"], "booking tenant create"),
         (["apikey", "create", "--tenant", "nobody", "--role", "boss"], "'boss' is not one of"),
+        (["apikey", "create", "--tenant", "a", "--role", "admin", "--expires", "soon"], "90d"),
         (["tenant", "create", "Not A Slug", "--name", "x"], "lower-case"),
         (["tenant", "create", "slug"], "Missing option '--name'"),
     ],

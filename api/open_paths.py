@@ -1,0 +1,17 @@
+"""What is open to all: the only paths that are answered without asking who asks.
+
+The middleware goes by this list, and a test holds the routes against it: one that declares no
+permission stands here, and one that declares a permission does not.
+"""
+
+_PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems"})
+_FOLDER = "/problems/"
+
+
+def is_open(path: str) -> bool:
+    """Tells whether a path is open to all.
+
+    Args:
+        path: of an address, decoded; or a route's template.
+    """
+    return path in _PATHS or path.startswith(_FOLDER)
