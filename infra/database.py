@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from infra.kept_secrets import master_secret
-from infra.postgres.embedded import OWNER, RUNTIME, EmbeddedPostgres
+from infra.postgres.embedded import MIGRATOR, RUNTIME, EmbeddedPostgres
 from infra.postgres.keeping_alive import kept_alive
 from infra.postgres.migrator import migrate
 from infra.postgres.preflight import check_migratable, check_migrated, check_runtime
@@ -18,8 +18,9 @@ class Database:
 
     Attributes:
         runtime_dsn: for everything that answers requests or works in the background; whoever logs
-            in with it becomes `booking_api` or `booking_background` (see `infra.postgres.pool`).
-        owner_dsn: for migrations and for what only an owner may do (tenants, API keys).
+            in with it becomes one of the roles of `infra.postgres.role_check`.
+        owner_dsn: for migrations and for what only an owner may do (tenants, API keys); of a login
+            that is a member of `booking_owner`, whom nobody logs in as.
     """
 
     runtime_dsn: str
@@ -48,7 +49,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
         return
     master_secret(settings)  # made before the database: without its key a database is half lost
     with EmbeddedPostgres(settings.data_dir / "postgres") as server, kept_alive(server):
-        yield Database(runtime_dsn=server.dsn(RUNTIME), owner_dsn=server.dsn(OWNER))
+        yield Database(runtime_dsn=server.dsn(RUNTIME), owner_dsn=server.dsn(MIGRATOR))
 
 
 def migrated(database: Database) -> list[str]:

@@ -23,7 +23,7 @@ from psycopg import sql
 from redis import Redis
 
 from infra.database import Database
-from infra.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
 from tests.redis_server import RedisServer
 
@@ -77,7 +77,7 @@ def server(postgres_programs: Path | None) -> Iterator[Server]:
         tempfile.TemporaryDirectory(prefix="booking-test-") as directory,
         EmbeddedPostgres(Path(directory) / "postgres", postgres_programs, settings=FAST) as running,
     ):
-        migrate(running.dsn(OWNER))
+        migrate(running.dsn(MIGRATOR))
         yield Server(running, template="booking", names=count(1))
 
 
@@ -86,21 +86,15 @@ def postgres(server: Server) -> EmbeddedPostgres:
     return server.postgres
 
 
-@pytest.fixture
-def database(server: Server) -> Iterator[Database]:
-    with fresh_database(server) as fresh:
-        yield fresh
-
-
 @contextmanager
 def fresh_database(server: Server) -> Iterator[Database]:
-    """An empty, migrated database, for as long as it is needed."""
+    """An empty, migrated database for as long as it is needed."""
     name = f"test_{next(server.names)}"
     superuser = server.postgres.dsn(SUPERUSER, database="postgres")
     identifiers = {
         "name": sql.Identifier(name),
         "template": sql.Identifier(server.template),
-        "owner": sql.Identifier(OWNER),
+        "owner": sql.Identifier(MIGRATOR),
     }
     create = sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}")
     drop = sql.SQL("DROP DATABASE {name} WITH (FORCE)")
@@ -108,10 +102,16 @@ def fresh_database(server: Server) -> Iterator[Database]:
         conn.execute(create.format(**identifiers))
     yield Database(
         runtime_dsn=server.postgres.dsn(RUNTIME, database=name),
-        owner_dsn=server.postgres.dsn(OWNER, database=name),
+        owner_dsn=server.postgres.dsn(MIGRATOR, database=name),
     )
     with psycopg.connect(superuser, autocommit=True) as conn:
         conn.execute(drop.format(**identifiers))
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    with fresh_database(server) as fresh:
+        yield fresh
 
 
 @pytest.fixture(scope="session")

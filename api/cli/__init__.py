@@ -9,12 +9,22 @@ import sys
 import psycopg
 import typer
 
-from api.cli import import_csv, keys, migrating, projecting, serving, tenant_limits, tenants
+from api.cli import (
+    analysts,
+    import_csv,
+    keys,
+    migrating,
+    projecting,
+    serving,
+    tenant_limits,
+    tenants,
+)
 from api.cli.server import CannotListen
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
 from infra.importing.reading import WrongFile
 from infra.postgres.preflight import DatabaseUnfit
+from infra.postgres.reader_logins import ReaderRefused
 from infra.postgres.role_check import RoleUnsafe
 from infra.postgres.schema import MigrationError
 from infra.postgres.server_user import EmbeddedPostgresError
@@ -30,6 +40,7 @@ _EXPECTED = (
     DatabaseUnfit,
     EmbeddedPostgresError,
     MigrationError,
+    ReaderRefused,
     RebuildingError,
     RoleUnsafe,
     SettingsError,
@@ -52,6 +63,7 @@ app.command("import")(import_csv.import_csv)
 tenants.tenant.command("limits")(tenant_limits.limits)
 app.add_typer(tenants.tenant, name="tenant")
 app.add_typer(keys.apikey, name="apikey")
+app.add_typer(analysts.analyst, name="analyst")
 app.add_typer(projecting.project, name="project")
 
 

@@ -35,7 +35,7 @@ from infra.postgres.server_user import EmbeddedPostgresError, ServerUser, server
 _log = structlog.get_logger(__name__)
 
 SUPERUSER = "postgres"
-OWNER = "booking_owner"
+MIGRATOR = "booking_migrator"
 RUNTIME = "booking_runtime"
 DATABASE = "booking"
 
@@ -54,6 +54,9 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
 }
+_HAS_ROLE = "SELECT FROM pg_roles WHERE rolname = %s"
+# As it was before migrations had a login of their own; its data are found with its name on them.
+_OWNER_LOGS_IN = "SELECT FROM pg_roles WHERE rolname = 'booking_owner' AND rolcanlogin"
 _OURS = {"cluster", "cluster.new", "socket", "starting", "users", "server.log", "server.log.1"}
 
 
@@ -162,7 +165,7 @@ class EmbeddedPostgres:
         """Give the connection string of a role.
 
         Args:
-            user: the role: `SUPERUSER`, `OWNER`, `RUNTIME` or another of the server's.
+            user: the role: `SUPERUSER`, `MIGRATOR`, `RUNTIME` or another of the server's.
             database: the database's name.
 
         Returns:
@@ -222,14 +225,19 @@ class EmbeddedPostgres:
         unfinished.rename(self._cluster)
 
     def _ensure_database(self) -> None:
-        # An owner without superuser's rights: what works here works on anybody's server.
+        # A login without superuser's rights: what works here works on anybody's server.
+        migrator = sql.Identifier(MIGRATOR)
         with psycopg.connect(self.dsn(SUPERUSER, database="postgres"), autocommit=True) as conn:
-            if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [OWNER]).rowcount:
-                make = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE")
-                conn.execute(make.format(sql.Identifier(OWNER)))
+            if not conn.execute(_HAS_ROLE, [MIGRATOR]).rowcount:
+                conn.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(migrator))
+            if conn.execute(_OWNER_LOGS_IN).rowcount:
+                with conn.transaction():
+                    conn.execute("ALTER ROLE booking_owner NOLOGIN NOCREATEROLE")
+                    share = sql.SQL("GRANT booking_owner TO {} WITH ADMIN OPTION")
+                    conn.execute(share.format(migrator))
             if not conn.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
                 make = sql.SQL("CREATE DATABASE {} OWNER {}")
-                conn.execute(make.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
+                conn.execute(make.format(sql.Identifier(DATABASE), migrator))
 
     # -- Starting and stopping -------------------------------------------------------------------
 

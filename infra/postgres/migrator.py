@@ -3,6 +3,10 @@
 Each file is applied in one transaction together with the line that says so, under an advisory lock:
 two processes that migrate at once apply it once. Its SHA-256 is kept, so that a file changed after
 it was applied is noticed and not taken for what the database has.
+
+Once the schema belongs to `booking_owner`, whom nobody logs in as, the login becomes that role for
+each file, so that what the file makes belongs to it too. A file that makes a role or an extension
+says `set local role none` before, and `set local role booking_owner` after it.
 """
 
 import psycopg
@@ -47,6 +51,13 @@ _MAKE_FUNCTION_FILES = """
     );
     GRANT SELECT ON booking.function_file TO booking_api, booking_background
 """
+# Asked of this database, not of the server: another one's migrations may have made the role.
+_BECOME_OWNER = """
+    SELECT set_config('role', r.rolname, true)
+    FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+    WHERE c.oid = 'booking.migration'::regclass
+      AND r.rolname = 'booking_owner' AND r.rolname <> current_user
+"""
 _RECORD_MIGRATION = "INSERT INTO booking.migration (version, name, sha256) VALUES (%s, %s, %s)"
 _RECORD_FUNCTION_FILE = """
     INSERT INTO booking.function_file (name, revision, sha256) VALUES (%s, %s, %s)
@@ -59,7 +70,8 @@ def migrate(dsn: str, schema: Schema | None = None) -> list[SchemaFile]:
     """Apply what the database does not have yet.
 
     Args:
-        dsn: the owner's connection string, straight to the server (not through a transaction pool).
+        dsn: the connection string of a member of the owner, or of whoever is to be one, straight to
+            the server (not through a transaction pool).
         schema: the files; without them, those of this program.
 
     Returns:
@@ -125,6 +137,7 @@ def _apply_next(conn: psycopg.Connection, schema: Schema) -> SchemaFile | None:
 
 def _apply(conn: psycopg.Connection, file: SchemaFile) -> None:
     try:
+        conn.execute(_BECOME_OWNER)
         conn.execute(file.statements)
     except psycopg.Error as error:
         raise MigrationError(

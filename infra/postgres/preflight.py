@@ -8,11 +8,11 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row
 
 from infra.postgres.migrator import pending
-from infra.postgres.role_check import ROLES, check_role
+from infra.postgres.role_check import READER_ROLES, ROLES, check_role
 
 OLDEST_VERSION = 15
 
-_ROLES = ("booking_api", "booking_background", "booking_runtime")
+_ROLES = ("booking_owner", "booking_runtime", *ROLES, *READER_ROLES)
 _FACTS = """
     SELECT current_user::text AS role,
            current_database()::text AS database,
@@ -137,8 +137,8 @@ def waiting_migrations(dsn: str) -> list[str]:
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseUnfit(
             f"The login {conninfo_to_dict(dsn).get('user')!r} may not read the schema booking: "
-            f"{error.diag.message_primary}. Let it log in as booking_runtime, or as the schema's "
-            "owner, GRANT it booking_api and booking_background."
+            f"{error.diag.message_primary}. Let it log in as booking_runtime, or as a member of "
+            f"booking_owner, GRANT it {', '.join(ROLES)}."
         ) from error
 
 

@@ -1,7 +1,8 @@
 """What a login has to become before it may touch the tenants' data, and the proof that it is bound.
 
 Row-level security keeps tenants apart, but not from a superuser, a role with BYPASSRLS or a table's
-owner: as one of these the engine refuses to start.
+owner: as one of these the engine refuses to start. So it does where what it works as also reads as
+an auditor or analyst does, since the policies of all its roles would add up.
 """
 
 from typing import Literal, get_args
@@ -10,16 +11,27 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-Role = Literal["booking_api", "booking_background"]
+Role = Literal["booking_api", "booking_background", "booking_projector", "booking_directory"]
 ROLES: tuple[Role, ...] = get_args(Role)
+READER_ROLES = ("booking_auditor", "booking_analyst")
 
-# Owning counts through membership too: an owner's members pass by its row-level security.
+# Owning counts through membership too: an owner's members pass by its row-level security. Of roles
+# that read, only what can be used counts: who made one may hand it out, and is no reader for that.
+# PostgreSQL 15 does not tell the two apart.
 _WHO = """
     SELECT r.rolsuper, r.rolbypassrls,
            (SELECT c.relname FROM pg_class c
             WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'booking')
               AND c.relkind IN ('r', 'p', 'v', 'm') AND pg_has_role(r.oid, c.relowner, 'USAGE')
-            ORDER BY c.relname LIMIT 1) AS owned
+            ORDER BY c.relname LIMIT 1) AS owned,
+           (SELECT format('REVOKE %%I FROM %%I', reader.rolname, one.rolname)
+            FROM pg_roles reader, pg_roles one
+            WHERE reader.rolname = ANY (%(readers)s) AND one.rolname IN (session_user, r.rolname)
+              AND NOT one.rolsuper
+              AND pg_has_role(one.oid, reader.oid,
+                              CASE WHEN current_setting('server_version_num')::int < 160000
+                                   THEN 'MEMBER' ELSE 'USAGE, SET' END)
+            LIMIT 1) AS part_with
     FROM pg_roles r
     WHERE r.rolname = current_user
 """
@@ -54,11 +66,12 @@ def check_role(dsn: str, role: Role) -> None:
                 f"as booking_runtime or as the owner, or run as the owner: "
                 f'GRANT {role} TO "{login}";'
             ) from error
-        [who] = conn.execute(_WHO).fetchall()
+        [who] = conn.execute(_WHO, {"readers": list(READER_ROLES)}).fetchall()
     faults = {
         f"is a superuser (ALTER ROLE {role} NOSUPERUSER)": who["rolsuper"],
         f"passes by row-level security (ALTER ROLE {role} NOBYPASSRLS)": who["rolbypassrls"],
         f"owns booking.{who['owned']} or is a member of its owner": who["owned"],
+        f"also reads across the API, it or its login ({who['part_with']})": who["part_with"],
     }
     found = " and ".join(fault for fault, there in faults.items() if there)
     if found:

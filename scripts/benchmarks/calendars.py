@@ -8,7 +8,7 @@ import psycopg
 
 from domain.ids import ResourceId, TenantId
 from infra.access import create_api_key, create_tenant
-from infra.postgres.embedded import OWNER, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import MIGRATOR, SUPERUSER, EmbeddedPostgres
 
 STAGES = 3000
 FIRST_DAY = datetime(2031, 1, 1, 6, tzinfo=UTC)  # after whatever `requests.bookings` books
@@ -52,7 +52,7 @@ def load_calendar(postgres: EmbeddedPostgres, database: str, api_key: str, days:
         api_key: of the tenant.
         days: how many.
     """
-    with psycopg.connect(postgres.dsn(OWNER, database=database)) as conn:
+    with psycopg.connect(postgres.dsn(MIGRATOR, database=database)) as conn:
         tenant_id = create_tenant(conn, "bench", "Bench")
         create_api_key(conn, "bench", "admin", key=api_key)
         asked = "SELECT set_config('bench.resources', %s, true), set_config('bench.days', %s, true)"

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from domain.ids import TenantId
 from infra.access import create_api_key, create_tenant
-from infra.postgres.embedded import DATABASE, OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import DATABASE, MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.requests import Place
@@ -54,7 +54,7 @@ def make_databases(postgres: EmbeddedPostgres) -> None:
     for name in (PLAIN, ENGINE, STOCK):
         make_database(postgres, name)
     for name in (PLAIN, STOCK):
-        with psycopg.connect(postgres.dsn(OWNER, database=name)) as conn:
+        with psycopg.connect(postgres.dsn(MIGRATOR, database=name)) as conn:
             conn.execute(_PLAIN_TABLES.read_bytes())
 
 
@@ -67,8 +67,8 @@ def make_database(postgres: EmbeddedPostgres, name: str) -> None:
     """
     with psycopg.connect(postgres.dsn(SUPERUSER, database="postgres"), autocommit=True) as conn:
         make = sql.SQL("CREATE DATABASE {} OWNER {}")
-        conn.execute(make.format(sql.Identifier(name), sql.Identifier(OWNER)))
-    migrate(postgres.dsn(OWNER, database=name))
+        conn.execute(make.format(sql.Identifier(name), sql.Identifier(MIGRATOR)))
+    migrate(postgres.dsn(MIGRATOR, database=name))
 
 
 def runtime_dsn(postgres: EmbeddedPostgres, database: str) -> str:
@@ -78,7 +78,7 @@ def runtime_dsn(postgres: EmbeddedPostgres, database: str) -> str:
 
 def owner_dsn(postgres: EmbeddedPostgres, database: str) -> str:
     """Gives the connection string of a database's owner."""
-    return postgres.dsn(OWNER, database=database)
+    return postgres.dsn(MIGRATOR, database=database)
 
 
 def admit(postgres: EmbeddedPostgres, api_keys: Mapping[str, str]) -> list[TenantId]:
@@ -93,7 +93,7 @@ def admit(postgres: EmbeddedPostgres, api_keys: Mapping[str, str]) -> list[Tenan
     """
     tenants: list[TenantId] = []
     for database in (DATABASE, PLAIN, ENGINE):
-        with psycopg.connect(postgres.dsn(OWNER, database=database)) as conn:
+        with psycopg.connect(postgres.dsn(MIGRATOR, database=database)) as conn:
             tenants = [create_tenant(conn, slug, slug) for slug in api_keys]
             for slug, key in api_keys.items():
                 create_api_key(conn, slug, "admin", key=key)
@@ -107,7 +107,7 @@ def places(postgres: EmbeddedPostgres, api_keys: Mapping[str, str]) -> Sequence[
         postgres: the server.
         api_keys: the key of each tenant, by its slug.
     """
-    with psycopg.connect(postgres.dsn(OWNER)) as conn:
+    with psycopg.connect(postgres.dsn(MIGRATOR)) as conn:
         return [Place(found, api_keys[slug]) for found, slug in conn.execute(_PLACES)]
 
 
@@ -122,7 +122,7 @@ def check_booked(postgres: EmbeddedPostgres, database: str, expected: int) -> No
     Raises:
         BenchFailed: it holds others.
     """
-    with psycopg.connect(postgres.dsn(OWNER, database=database)) as conn:
+    with psycopg.connect(postgres.dsn(MIGRATOR, database=database)) as conn:
         cursor = conn.execute(_COUNTS[database])
         [found] = cursor.fetchall()
         names = [column.name for column in cursor.description or ()]
@@ -138,6 +138,6 @@ def server_version(postgres: EmbeddedPostgres) -> str:
         postgres: the server.
     """
     asked = "SELECT current_setting('server_version'), current_setting('fsync')"
-    with psycopg.connect(postgres.dsn(OWNER)) as conn:
+    with psycopg.connect(postgres.dsn(MIGRATOR)) as conn:
         [(version, fsync)] = conn.execute(asked).fetchall()
     return f"PostgreSQL {version} (fsync {fsync})"

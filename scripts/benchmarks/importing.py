@@ -21,7 +21,7 @@ from api.cli.import_job import ImportJob, run_import
 from api.cli.import_summary import ImportResult
 from infra.access import create_tenant
 from infra.importing.planning import TableForm
-from infra.postgres.embedded import OWNER
+from infra.postgres.embedded import MIGRATOR
 from infra.postgres.migrator import migrate
 from infra.settings import Settings
 from scripts.benchmarks.failure import BenchFailed
@@ -83,7 +83,7 @@ def measure_import(file: Path, rounds: int, say: Callable[[str], None]) -> list[
             "BOOKING_MASTER_KEY": secrets.token_hex(32),
             "LOG_LEVEL": "WARNING",
         }
-        owner = postgres.dsn(OWNER)
+        owner = postgres.dsn(MIGRATOR)
         migrate(owner)
         for number in range(1, rounds + 1):
             with psycopg.connect(owner) as conn:

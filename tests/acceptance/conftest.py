@@ -20,7 +20,7 @@ import httpx
 import psycopg
 import pytest
 
-from infra.postgres.embedded import OWNER, EmbeddedPostgres
+from infra.postgres.embedded import MIGRATOR, EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 DEMO_KEY = "a-key-of-the-demo-tenant"
@@ -176,7 +176,7 @@ def commits_held_up(data_dir: Path) -> Iterator[None]:
     """Nothing is committed until the context ends; it must not outlast the wait for a lock."""
     with (
         EmbeddedPostgres(data_dir / "postgres") as server,
-        psycopg.connect(server.dsn(OWNER)) as conn,
+        psycopg.connect(server.dsn(MIGRATOR)) as conn,
     ):
         conn.execute("select from booking.tenant_head for update")
         yield

@@ -19,7 +19,7 @@ import pytest
 
 from infra.access import create_tenant
 from infra.database import Database
-from infra.postgres.embedded import OWNER, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import MIGRATOR, SUPERUSER, EmbeddedPostgres
 from infra.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -86,10 +86,10 @@ def test_migrate_says_what_it_applied_and_the_check_what_is_waiting(
     postgres: EmbeddedPostgres,
 ) -> None:
     with psycopg.connect(postgres.dsn(SUPERUSER, database="postgres"), autocommit=True) as conn:
-        conn.execute(f"create database to_migrate owner {OWNER}".encode())
+        conn.execute(f"create database to_migrate owner {MIGRATOR}".encode())
         try:
             theirs = {
-                "DATABASE_URL": postgres.dsn(OWNER, database="to_migrate"),
+                "DATABASE_URL": postgres.dsn(MIGRATOR, database="to_migrate"),
                 "BOOKING_MASTER_KEY": MASTER_KEY,
             }
             before = booking("migrate", "--check", "--json", **theirs)

@@ -16,7 +16,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infra.postgres.embedded import DATABASE, OWNER, SUPERUSER, EmbeddedPostgres
+from infra.access import create_tenant, tenant_named
+from infra.postgres.embedded import DATABASE, MIGRATOR, SUPERUSER, EmbeddedPostgres
+from infra.postgres.migrator import migrate
+from infra.postgres.preflight import check_runtime
+from infra.postgres.schema import Schema, read_schema
 from infra.postgres.server_user import EmbeddedPostgresError, server_user
 
 ROOT = Path(__file__).parents[2]
@@ -102,13 +106,13 @@ def scalar(dsn: str, query: bytes) -> object:
 
 
 def test_it_is_made_once_and_keeps_what_was_written(empty_place: Place) -> None:
-    with empty_place.server() as server, psycopg.connect(server.dsn(OWNER)) as conn:
+    with empty_place.server() as server, psycopg.connect(server.dsn(MIGRATOR)) as conn:
         conn.execute("create table kept (word text)")
         conn.execute("insert into kept values ('Bühne')")
 
     with empty_place.server() as server:
-        assert scalar(server.dsn(OWNER), b"select word from kept") == "Bühne"
-        assert scalar(server.dsn(OWNER), b"select upper(word) from kept") is not None
+        assert scalar(server.dsn(MIGRATOR), b"select word from kept") == "Bühne"
+        assert scalar(server.dsn(MIGRATOR), b"select upper(word) from kept") is not None
 
 
 def test_only_a_private_socket_leads_to_it(place: Place) -> None:
@@ -122,9 +126,36 @@ def test_only_a_private_socket_leads_to_it(place: Place) -> None:
 def test_its_owner_is_no_superuser(place: Place) -> None:
     with place.server() as server:
         query = b"select rolsuper from pg_roles where rolname = current_user"
-        assert scalar(server.dsn(OWNER), query) is False
+        assert scalar(server.dsn(MIGRATOR), query) is False
         owner = b"select datdba::regrole::text from pg_database where datname = current_database()"
-        assert scalar(server.dsn(OWNER), owner) == OWNER
+        assert scalar(server.dsn(MIGRATOR), owner) == MIGRATOR
+
+
+def test_an_owner_who_logged_in_once_does_so_no_more_and_keeps_what_is_its_own(
+    place: Place,
+) -> None:
+    schema = read_schema()
+    early = tuple(file for file in schema.migrations if file.version < 5)
+    with place.server() as server:
+        with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as conn:
+            conn.execute("create role booking_owner login createrole")
+            conn.execute("alter database booking owner to booking_owner")
+            conn.execute("drop role booking_migrator")
+        older = server.dsn("booking_owner")
+        migrate(older, Schema(migrations=early, function_files=schema.function_files))
+        with psycopg.connect(older) as conn:
+            tenant_id = create_tenant(conn, "kept", "Kept")
+
+    with place.server() as server:
+        with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
+            psycopg.connect(older)
+        assert migrate(server.dsn(MIGRATOR))
+        check_runtime(server.dsn())
+        with psycopg.connect(server.dsn(MIGRATOR)) as conn:
+            assert tenant_named(conn, "kept") == tenant_id
+            create_tenant(conn, "added", "Added")
+            attributes = "select rolcanlogin, rolcreaterole from pg_roles where rolname = %s"
+            assert conn.execute(attributes, ["booking_owner"]).fetchone() == (False, False)
 
 
 def test_the_last_one_to_leave_stops_it(place: Place) -> None:
@@ -181,7 +212,7 @@ def test_after_everything_was_killed_the_next_start_recovers_it(place: Place) ->
     guest = place.guest()
     server = place.server()
     server.start()
-    with psycopg.connect(server.dsn(OWNER)) as conn:
+    with psycopg.connect(server.dsn(MIGRATOR)) as conn:
         conn.execute("create table survived (id int)")
     running = place.postmaster
     assert running is not None
@@ -192,7 +223,7 @@ def test_after_everything_was_killed_the_next_start_recovers_it(place: Place) ->
 
     with place.server() as again:
         assert place.postmaster != running
-        assert scalar(again.dsn(OWNER), b"select count(*) from survived") == 0
+        assert scalar(again.dsn(MIGRATOR), b"select count(*) from survived") == 0
 
 
 def test_a_killed_servers_number_that_is_now_another_process_is_no_obstacle(place: Place) -> None:
@@ -213,7 +244,7 @@ def test_a_half_made_cluster_is_made_anew(empty_place: Place) -> None:
     (unfinished / "PG_VERSION").write_text("18\n")
 
     with empty_place.server() as server:
-        assert scalar(server.dsn(OWNER), b"select current_database()") == DATABASE
+        assert scalar(server.dsn(MIGRATOR), b"select current_database()") == DATABASE
         assert not unfinished.exists()
 
 

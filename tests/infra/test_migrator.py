@@ -211,6 +211,7 @@ def test_the_functions_may_be_run_again(database: Database) -> None:
     files = read_schema().function_files
     assert files
     with psycopg.connect(database.owner_dsn) as conn:
+        conn.execute("set role booking_owner")
         once = conn.execute(catalogue.encode()).fetchall()
         for file in files:
             conn.execute(file.statements)

@@ -1,4 +1,4 @@
-"""The roles of the first migration, how they come about, and that no other role is worked with."""
+"""The roles that migrations make, how they come about, and that no other role is worked with."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +13,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from infra.access import create_tenant
 from infra.database import Database
-from infra.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
 from infra.postgres.pool import open_pool, reading
 from infra.postgres.preflight import (
@@ -23,8 +24,10 @@ from infra.postgres.preflight import (
     check_migrated,
     check_runtime,
 )
-from infra.postgres.role_check import ROLES, RoleUnsafe, check_role
-from infra.postgres.schema import MigrationError
+from infra.postgres.role_check import READER_ROLES, ROLES, RoleUnsafe, check_role
+from infra.postgres.schema import MigrationError, Schema, read_schema
+
+SINCE_0005 = ("booking_owner", "booking_projector", "booking_directory")
 
 ours = count(1)
 
@@ -89,11 +92,35 @@ def test_databases_of_one_new_server_can_be_migrated_at_once(
         names = [f"new_{number}" for number in range(3)]
         with psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as conn:
             for name in names:
-                conn.execute(f"create database {name} owner {OWNER}".encode())
-        dsns = [server.dsn(OWNER, database=name) for name in names]
+                conn.execute(f"create database {name} owner {MIGRATOR}".encode())
+        dsns = [server.dsn(MIGRATOR, database=name) for name in names]
         assert len(set(threads.map(run, dsns))) == 1
         for name in names:
             check_runtime(server.dsn(RUNTIME, database=name))
+
+
+def until(version: int) -> Schema:
+    """The files of this program as they were at a migration."""
+    schema = read_schema()
+    early = tuple(file for file in schema.migrations if file.version <= version)
+    return Schema(migrations=early, function_files=schema.function_files)
+
+
+def share_roles(dsn: str, *roles: str) -> None:
+    """Let an owner hand out what another made, as its hint says; PostgreSQL 15 does not ask."""
+    owner = psycopg.conninfo.conninfo_to_dict(dsn)["user"]
+    as_superuser(dsn, f"grant {', '.join(roles)} to {owner} with admin option")
+
+
+def owners(dsn: str) -> set[str]:
+    with psycopg.connect(dsn) as conn:
+        everything = """
+            select relowner::regrole::text from pg_class
+             where relnamespace = 'booking'::regnamespace and relkind in ('r', 'p', 'v', 'm')
+            union
+            select proowner::regrole::text from pg_proc where pronamespace = 'booking'::regnamespace
+        """
+        return {str(owner) for (owner,) in conn.execute(everything.encode())}
 
 
 def test_a_second_owner_is_told_how_to_share_the_roles(postgres: EmbeddedPostgres) -> None:
@@ -104,11 +131,67 @@ def test_a_second_owner_is_told_how_to_share_the_roles(postgres: EmbeddedPostgre
         if strict:
             with pytest.raises(MigrationError, match="WITH ADMIN OPTION"):
                 migrate(empty.owner_dsn)
-            owner = psycopg.conninfo.conninfo_to_dict(empty.owner_dsn)["user"]
-            grant = f"grant booking_api, booking_background to {owner} with admin option"
-            as_superuser(empty.owner_dsn, grant)
+            share_roles(empty.owner_dsn, "booking_api", "booking_background")
+            with pytest.raises(MigrationError, match=r"booking_owner, .* WITH ADMIN OPTION"):
+                migrate(empty.owner_dsn)
+            share_roles(empty.owner_dsn, *SINCE_0005)
         assert migrate(empty.owner_dsn)
         check_runtime(empty.runtime_dsn)
+
+
+def test_what_an_owner_who_logs_in_had_made_becomes_the_owners_who_does_not(
+    postgres: EmbeddedPostgres,
+) -> None:
+    with empty_database(postgres, "createrole") as empty:
+        share_roles(empty.owner_dsn, "booking_api", "booking_background", *SINCE_0005)
+        migrate(empty.owner_dsn, until(4))
+        login = psycopg.conninfo.conninfo_to_dict(empty.owner_dsn)["user"]
+        assert owners(empty.owner_dsn) == {login}
+
+        applied = migrate(empty.owner_dsn)
+        assert applied[0].name == "0005_reader_roles.sql"
+
+        assert owners(empty.owner_dsn) == {"booking_owner"}
+        check_runtime(empty.runtime_dsn)
+        with psycopg.connect(empty.owner_dsn) as conn:
+            create_tenant(conn, "made-by-the-login", "Made by the login")
+
+
+def test_a_login_that_may_make_no_schema_migrates_the_one_that_it_is_given(
+    postgres: EmbeddedPostgres,
+) -> None:
+    with empty_database(postgres, "createrole") as empty:
+        share_roles(empty.owner_dsn, "booking_api", "booking_background", *SINCE_0005)
+        login = psycopg.conninfo.conninfo_to_dict(empty.owner_dsn)["user"]
+        as_superuser(
+            empty.owner_dsn,
+            f"""
+            create extension btree_gist;
+            create schema booking authorization {login};
+            do $$ begin
+                execute format('alter database %I owner to postgres', current_database());
+            end $$
+            """,
+        )
+        migrate(empty.owner_dsn)
+        assert owners(empty.owner_dsn) == {"booking_owner"}
+
+
+def test_a_migrating_login_that_does_not_inherit_is_told_to_or_made_to(
+    postgres: EmbeddedPostgres,
+) -> None:
+    """From PostgreSQL 16 on, each membership says for itself whether its rights are had."""
+    with empty_database(postgres, "createrole noinherit") as empty:
+        share_roles(empty.owner_dsn, "booking_api", "booking_background", *SINCE_0005)
+        try:
+            migrate(empty.owner_dsn)
+        except MigrationError as error:
+            assert "INHERIT;" in str(error)  # noqa: PT017 - which of the two depends on the server
+            assert owners(empty.owner_dsn) != {"booking_owner"}
+        else:
+            with psycopg.connect(empty.owner_dsn) as conn:
+                assert conn.info.server_version >= 160000
+                create_tenant(conn, "made-by-the-login", "Made by the login")
 
 
 def test_an_owner_who_may_not_make_roles_is_named(postgres: EmbeddedPostgres) -> None:
@@ -170,6 +253,19 @@ async def test_no_pool_is_opened_as_a_role_that_owns_a_table(database: Database)
 
     with pytest.raises(RoleUnsafe, match=r"owns booking\.receipt"):
         await open_pool(database.runtime_dsn, role="booking_api")
+
+
+@pytest.mark.parametrize("reader", READER_ROLES)
+@pytest.mark.parametrize("worker", ["booking_runtime", "booking_api"])
+async def test_no_pool_is_opened_by_a_login_that_reads_across_the_api_too(
+    database: Database, worker: str, reader: str
+) -> None:
+    as_superuser(database.owner_dsn, f"grant {reader} to {worker}")
+    try:
+        with pytest.raises(RoleUnsafe, match=f"REVOKE {reader} FROM {worker}"):
+            await open_pool(database.runtime_dsn, role="booking_api")
+    finally:
+        as_superuser(database.owner_dsn, f"revoke {reader} from {worker}")
 
 
 async def test_a_pooled_connection_has_become_its_role_with_a_bound_on_every_wait(

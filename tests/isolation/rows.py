@@ -1,0 +1,88 @@
+"""A row of each of two tenants in every table: one statement for a table, run for both.
+
+The ids, keys and slots are the same for both tenants, so that a key without the tenant in it stops
+the second row, and with it every test.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One of the two.
+
+    Attributes:
+        tenant_id: who it is.
+        slug: its short name.
+        auditor: the login of its auditor.
+        analyst: the login of its analyst.
+    """
+
+    tenant_id: UUID
+    slug: str
+    auditor: str
+    analyst: str
+
+    @property
+    def secret_hash(self) -> bytes:
+        return hashlib.sha256(self.slug.encode()).digest()
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What the statements below are run with."""
+        return {
+            "tenant": self.tenant_id,
+            "slug": self.slug,
+            "secret_hash": self.secret_hash,
+            "auditor": self.auditor,
+            "analyst": self.analyst,
+            "id": UUID(int=1),
+        }
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Settings that name rows of this tenant to whoever holds what they hold."""
+        return {"app.api_key_hash": self.secret_hash.hex()}
+
+
+# In the order in which rows refer to one another.
+ROWS: Mapping[str, LiteralString] = {
+    "tenant": """
+        insert into booking.tenant (tenant_id, slug, name) values (%(tenant)s, %(slug)s, 'Studio')
+    """,
+    "tenant_head": "insert into booking.tenant_head (tenant_id, seq) values (%(tenant)s, 1)",
+    "api_key": """
+        insert into booking.api_key (tenant_id, key_id, secret_hash, role)
+        values (%(tenant)s, %(id)s, %(secret_hash)s, 'admin')
+    """,
+    "customer_key": """
+        insert into booking.customer_key (tenant_id, key_id, customer_digest, wrapped_key)
+        values (%(tenant)s, %(id)s, '\\x01', '\\x02')
+    """,
+    "event": """
+        insert into booking.event
+        values (%(tenant)s, 1, %(id)s, 1, 'booking.booked', '{}', '{}', '2027-03-01Z', '\\x03')
+    """,
+    "receipt": """
+        insert into booking.receipt values (%(tenant)s, 'key', 'same', '{}', '2027-03-01Z')
+    """,
+    "resource": """
+        insert into booking.resource
+        values (%(tenant)s, %(id)s, 'Stage 1', 'stage', 'UTC', '{}', false, 1, 1,
+                '2027-03-01Z', '2027-03-01Z')
+    """,
+    "reservation": """
+        insert into booking.reservation
+        values (%(tenant)s, %(id)s, %(id)s, '2027-03-01 9:00Z', '2027-03-01 18:00Z', 'held', null)
+    """,
+    "reader_login": """
+        insert into booking.reader_login (tenant_id, login, role)
+        values (%(tenant)s, %(auditor)s, 'auditor'), (%(tenant)s, %(analyst)s, 'analyst')
+    """,
+    "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
+    "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
+}
