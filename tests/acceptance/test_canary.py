@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from infra.postgres.embedded import OWNER, EmbeddedPostgres
+from infra.postgres.embedded import SUPERUSER, EmbeddedPostgres
 from tests.acceptance.conftest import (
     DEMO_KEY,
     ROOT,
@@ -140,7 +140,7 @@ def faulty(house: House) -> Iterator[tuple[House, psycopg.Connection]]:
         assert "ratelimit" not in api.get("/v1/resources").headers  # the demo has no limits
     with (
         EmbeddedPostgres(house.data_dir / "postgres") as server,
-        psycopg.connect(server.dsn(OWNER), autocommit=True) as conn,
+        psycopg.connect(server.dsn(SUPERUSER), autocommit=True) as conn,
     ):
         conn.execute(f"alter table booking.event add check (state not like '%{FAULT}%')".encode())
         # To read a resource of that kind fails, and the error quotes the kind.
