@@ -16,6 +16,7 @@ from api.routes import (
     problems,
     resources,
     transitions,
+    usage,
     webhooks,
 )
 
@@ -39,6 +40,7 @@ _ROUTERS = (
     availability.router,
     resources.router,
     events.router,
+    usage.router,
     health.router,
     problems.router,
     webhooks.router,

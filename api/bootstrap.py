@@ -1,18 +1,23 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
+import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from api.admission import Admission
 from api.app import build_app
+from api.cors import Cors
 from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.garbage import spare_the_long_lived
+from api.guards import Guards, guards_of
 from api.issuers import issuers_of
 from api.large_requests import LargeRequests
+from api.operator import OperatorToken
 from api.readiness import Readiness
 from api.services import Services, provide
 from infra.access import ApiKeys, Authenticator, BearerAuthenticator
@@ -20,12 +25,16 @@ from infra.access.tokens import TokenIssuer, token_authenticators
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
+from infra.limits import Limiter, LimitsOfTenants
+from infra.limits.redis_buckets import buckets_in_redis
 from infra.master_key import MasterKey
 from infra.people import ClerkWebhooks, People, Signatures, running_directory
 from infra.postgres.schema import read_schema
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
+from infra.telemetry.tenant_metrics import TenantMetrics
+from infra.usage import Counting, UsageKeeper
 
 OBSERVERS_AT_ONCE = 4
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
@@ -43,6 +52,7 @@ async def running_services(
     issuers: Collection[TokenIssuer] = (),
     issuer: str | None = None,
     webhook_secrets: tuple[str, ...] = (),
+    guards: Guards | None = None,
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
 
@@ -56,6 +66,8 @@ async def running_services(
         issuers: those whose tokens are taken.
         issuer: of the webhooks that are taken; without one, nobody's are.
         webhook_secrets: what its webhooks are signed with; without one, none is taken.
+        guards: who may ask how much, from where, and see what; by default no more than a key
+            says, and no limits.
 
     Yields:
         The services; on leaving, what waits is committed and answered first.
@@ -65,7 +77,9 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
+    guards = guards or Guards()
     draining = Draining()
+    usage, tenant_metrics = Counting(), TenantMetrics()
     async with (
         running_engine(
             runtime_dsn,
@@ -73,9 +87,13 @@ async def running_services(
             metrics,
             connections=connections,
             prepared_statements=prepared_statements,
+            appended=usage.appended,
         ) as running,
+        buckets_in_redis(guards.redis_url) as shared_buckets,
+        UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         AsyncExitStack() as stack,
     ):
+        metrics.watch_queue(running.queue.waiting)
         people = webhooks = None
         token_bearers: Mapping[str, Authenticator] = {}
         if issuer is not None or issuers:
@@ -89,7 +107,7 @@ async def running_services(
             if issuer is not None and webhook_secrets:
                 signatures = Signatures(webhook_secrets)
                 webhooks = ClerkWebhooks(directory, issuer, signatures, metrics.webhook)
-        metrics.watch_queue(running.queue.waiting)
+        limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
         authenticator = BearerAuthenticator(api_keys, token_bearers)
         services = Services(
@@ -110,6 +128,11 @@ async def running_services(
             people=people,
             webhooks=webhooks,
             unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
+            limiter=Limiter(limits, time.monotonic, shared_buckets),
+            usage=usage,
+            tenant_metrics=tenant_metrics,
+            operator=OperatorToken(guards.metrics_token),
+            cors=Cors(guards.cors_origins),
         )
         async with api_keys.last_uses.written():
             yield services
@@ -139,6 +162,7 @@ def create_app() -> FastAPI:
                 issuers=issuers_of(settings),
                 issuer=settings.clerk_issuer,
                 webhook_secrets=settings.clerk_webhook_secrets,
+                guards=guards_of(settings),
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()

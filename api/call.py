@@ -14,6 +14,7 @@ from domain.ids import TenantId
 from infra.access import Principal
 from infra.engine import Caller
 from infra.identity import new_id
+from infra.limits import Taken
 
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"  # beside letters, digits and -._ (RFC 3986, section 3.3)
 _SCOPE_KEY = "booking.call"
@@ -34,6 +35,11 @@ class Call:
         authorization: the header, until the middleware has found out who asks.
         principal: who asks; None on the paths that are open to all.
         turned_away: there was no room for it; the log tells of it together with others.
+        origin: of the page that a browser sends it for.
+        is_preflight: the browser asks what such a page may send.
+        taken: what its rate limits have left; None where there are none.
+        rate_limited: they had nothing left for it; the log tells of it together with others.
+        commands: how many it asked for.
     """
 
     path: str
@@ -42,6 +48,11 @@ class Call:
     authorization: bytes | None
     principal: Principal | None = None
     turned_away: bool = False
+    origin: bytes | None = None
+    is_preflight: bool = False
+    taken: Taken | None = None
+    rate_limited: bool = False
+    commands: int = 0
 
     @property
     def instance(self) -> str:
@@ -89,7 +100,8 @@ def begin_call(scope: Scope) -> Call:
     Args:
         scope: of the request.
     """
-    request_id = traceparent = authorization = None
+    request_id = traceparent = authorization = origin = None
+    is_preflight = False
     headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
@@ -98,7 +110,18 @@ def begin_call(scope: Scope) -> Call:
             traceparent = value.decode()
         elif name == b"authorization":
             authorization = value
-    call = Call(scope["path"], request_id or str(new_id()), traceparent, authorization)
+        elif name == b"origin":
+            origin = value
+        elif name == b"access-control-request-method":
+            is_preflight = scope["method"] == "OPTIONS"
+    call = Call(
+        scope["path"],
+        request_id or str(new_id()),
+        traceparent,
+        authorization,
+        origin=origin,
+        is_preflight=is_preflight,
+    )
     scope[_SCOPE_KEY] = call
     return call
 

@@ -12,36 +12,49 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.admission import TurnedAway
 from api.call import Call, begin_call, unauthenticated
+from api.cors import preflight_answer
 from api.open_paths import is_open
+from api.operator import OPERATOR
 from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
 from api.problems.problem import Problem
-from api.services import Services
+from api.rate_limits import rate_limit_fields, rate_limited
+from api.safe_headers import safe_headers
+from api.services import METRICS_PATH, Services
 from infra.access import NotAdmitted
 from infra.errors import Unavailable
 
 log = structlog.get_logger("api")
 
+_READS = ("GET", "HEAD")
 _CLIENT_LEFT = 499  # no status of HTTP; as nginx has it, for log and metrics
 _UNMATCHED = "(no route)"
 
 
 class _Answer:
-    """Passes an answer on, with the request's ids, and remembers how it went."""
+    """Passes an answer on, with what all answers carry, and remembers how it went."""
 
-    def __init__(self, send: Send, call: Call, *, without_body: bool, last: bool) -> None:
+    def __init__(
+        self, send: Send, scope: Scope, call: Call, services: Services, *, without_body: bool
+    ) -> None:
         self._send = send
+        self._scope = scope
+        self._call = call
         self._without_body = without_body
         self.status = 0  # until the answer has begun
         self._headers = [(b"x-request-id", call.request_id.encode())]
         if call.traceparent is not None:
             self._headers.append((b"traceparent", call.traceparent.encode()))
-        if last:
+        if services.draining.began:
             self._headers.append((b"connection", b"close"))
+        self._headers += services.cors.headers(call.origin)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
-            message["headers"] = [*message["headers"], *self._headers]
+            own = message["headers"]
+            message["headers"] = [*own, *self._headers, *safe_headers(self._scope, own)]
+            if self._call.taken is not None:
+                message["headers"] += rate_limit_fields(self._call.taken)
         elif self._without_body:
             message = {**message, "body": b""}
         await self._send(message)
@@ -75,7 +88,7 @@ class FrontDoor:
             scope = {**scope, "method": "GET"}
         call = begin_call(scope)
         services: Services = scope["app"].state.services
-        answer = _Answer(send, call, without_body=method == "HEAD", last=services.draining.began)
+        answer = _Answer(send, scope, call, services, without_body=method == "HEAD")
         bound = structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
             await self._admit(scope, receive, answer, services, call)
@@ -90,8 +103,11 @@ class FrontDoor:
             route = getattr(scope.get("route"), "path", _UNMATCHED)
             seconds = perf_counter() - started
             services.metrics.answered(method, route, answer.status, seconds)
+            _count(call, services, method, seconds)
             if call.turned_away:
                 services.admission_to(call.path).refusals.due()
+            elif call.rate_limited:
+                services.limiter.refusals.due()
             else:
                 _log_access(method, call, route, answer.status, seconds)
             structlog.contextvars.reset_contextvars(**bound)
@@ -99,6 +115,9 @@ class FrontDoor:
     async def _admit(
         self, scope: Scope, receive: Receive, answer: _Answer, services: Services, call: Call
     ) -> None:
+        if call.is_preflight and services.cors.lists(call.origin):
+            await preflight_answer()(scope, receive, answer.send)
+            return
         problem = None
         if not is_open(call.path):
             problem = await _admitted(call, services)
@@ -113,7 +132,7 @@ async def _admitted(call: Call, services: Services) -> Problem | None:
     admission = services.admission_to(call.path)
     try:
         admission.look()
-        problem = await _authenticate(call, services)
+        problem = await _authenticate(call, services) or await _limit(call, services)
         if problem is None:
             admission.look(call.authenticated.tenant_id)
     except Unavailable as error:
@@ -131,6 +150,9 @@ async def _authenticate(call: Call, services: Services) -> Problem | None:
     shown = credentials.strip().decode("utf-8", "surrogateescape")
     if scheme.lower() != b"bearer" or not shown:
         return unauthenticated("The header Authorization is not: Bearer <API key or token>.")
+    if call.path == METRICS_PATH and services.operator.is_shown(shown):
+        call.principal = OPERATOR
+        return None
     call.principal = await services.authenticator.authenticate(shown)
     if call.principal is None:
         return unauthenticated(
@@ -139,11 +161,39 @@ async def _authenticate(call: Call, services: Services) -> Problem | None:
     return None
 
 
+async def _limit(call: Call, services: Services) -> Problem | None:
+    """Sees whether the tenant and its key may send one more; who asks how it goes always may."""
+    who = call.authenticated
+    if call.path != METRICS_PATH:
+        call.taken = await services.limiter.admit(who.tenant_id, who.actor)
+    if call.taken is None or not call.taken.wait:
+        return None
+    call.rate_limited = True
+    return rate_limited(call.taken)
+
+
 async def _refuse(
     problem: Problem, call: Call, scope: Scope, receive: Receive, answer: _Answer
 ) -> None:
     response = problem.response(instance=call.instance, request_id=call.request_id)
     await response(scope, receive, answer.send)
+
+
+def _count(call: Call, services: Services, method: str, seconds: float) -> None:
+    """Counts the request for its tenant."""
+    if call.principal is None or call.path == METRICS_PATH:
+        return
+    tenant_id = call.principal.tenant_id
+    if call.rate_limited:
+        services.metrics.rate_limited()
+        services.usage.refused(tenant_id)
+    elif not call.turned_away:
+        services.usage.answered(
+            tenant_id,
+            commands=call.commands,
+            queries=method in _READS,
+            seconds=seconds,
+        )
 
 
 def _log_access(method: str, call: Call, route: str, status: int, seconds: float) -> None:

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 
 from api.admission import Admission
+from api.cors import Cors
 from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
+from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.engine import AuditTrail, BookingEngine
+from infra.limits import Limiter
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks, People
 from infra.postgres.pool import Pool
 from infra.telemetry.metrics import Metrics
+from infra.telemetry.tenant_metrics import TenantMetrics
+from infra.usage import Counting
 
 METRICS_PATH = "/metrics"
 
@@ -42,6 +47,11 @@ class Services:
         people: who comes in with a token; None where no issuer of tokens is set.
         webhooks: takes what Clerk tells; None where its secret is not set.
         unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
+        limiter: how many requests each tenant and key may send.
+        usage: counts what each tenant uses.
+        tenant_metrics: what the process tells about single tenants.
+        operator: who may see that.
+        cors: whose pages may read answers.
     """
 
     engine: BookingEngine
@@ -61,6 +71,11 @@ class Services:
     people: People | None
     webhooks: ClerkWebhooks | None
     unsigned_bodies: LargeRequests
+    limiter: Limiter
+    usage: Counting
+    tenant_metrics: TenantMetrics
+    operator: OperatorToken
+    cors: Cors
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

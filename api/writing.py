@@ -7,6 +7,7 @@ from api.call import Call, call_of
 from api.headers import IF_MATCH, WriteHeaders, read_write_headers
 from api.problems.from_errors import RequestPart, problem_of
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.rate_limits import count_commands
 from api.rendering import thing_body
 from api.services import Services, services_of
 from api.strict_route import StrictRequest
@@ -39,6 +40,7 @@ async def execute(request: StrictRequest, command: Command) -> Response:
                 )
             )
         )
+    await count_commands(call, services, 1)
     result = await services.engine.execute(
         call.caller(),
         CommandRequest(

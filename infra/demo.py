@@ -14,6 +14,7 @@ from infra.access import (
 )
 from infra.database import Database
 from infra.kept_secrets import kept_secret, renewed_secret
+from infra.limits.keeping import begin_without_limits
 from infra.settings import Settings
 
 SLUG = "demo"
@@ -39,6 +40,7 @@ def demo_api_key(settings: Settings, database: Database) -> str:
             tenant_named(conn, SLUG)
         except AccessError:
             create_tenant(conn, SLUG, "Demo")
+        begin_without_limits(conn, tenant_named(conn, SLUG))
         if settings.demo_api_key is not None:
             return _set_key(conn, settings.demo_api_key)
         return _kept_key(conn, settings.data_dir / _KEY_FILE)

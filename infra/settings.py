@@ -23,9 +23,19 @@ from infra.people.signatures import is_secret
 MASTER_KEY_BYTES = 32
 REQUESTS_AT_ONCE = 512
 CLIENT_SECONDS = 15.0
+TENANT_RATE = 10_000.0
+KEY_RATE = 5_000.0
+"""Requests a second, or commands of `/v1/commands`: more than one process works off, so that nobody
+meets it by ordinary work. Within a process, tenants share its places, its queue and its rounds."""
+MOST_REQUESTS = 1_000_000
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["console", "json"]
+
+
+_ORIGIN = re.compile(
+    r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"
+)
 
 
 class SettingsError(Exception):
@@ -72,6 +82,12 @@ class Settings(BaseSettings):
         requests_at_once: how many a process works on; one more is refused as overloaded.
         client_seconds: how long a client may take to send its request, or take none of its answer.
         drain_seconds: between SIGTERM, from when on `/readyz` answers 503, and the closed door.
+        tenant_rate: requests a second of a tenant, unless said otherwise of it; 0 for no limit.
+        tenant_burst: requests at once of a tenant; else five seconds' worth of its rate.
+        key_rate: requests a second of one API key or person; 0 for no limit.
+        key_burst: requests at once of one key or person; else five seconds' worth of its rate.
+        cors_origins: the origins whose pages may read answers.
+        metrics_token: what an operator shows to see the figures of single tenants in `/metrics`.
     """
 
     model_config = SettingsConfigDict(
@@ -111,6 +127,20 @@ class Settings(BaseSettings):
         CLIENT_SECONDS, validation_alias="BOOKING_CLIENT_SECONDS", ge=1, le=3600
     )
     drain_seconds: float = Field(1.0, validation_alias="BOOKING_DRAIN_SECONDS", ge=0, le=600)
+    tenant_rate: float = Field(
+        TENANT_RATE, validation_alias="BOOKING_TENANT_RATE", ge=0, le=MOST_REQUESTS
+    )
+    tenant_burst: int | None = Field(
+        None, validation_alias="BOOKING_TENANT_BURST", ge=1, le=MOST_REQUESTS
+    )
+    key_rate: float = Field(KEY_RATE, validation_alias="BOOKING_KEY_RATE", ge=0, le=MOST_REQUESTS)
+    key_burst: int | None = Field(
+        None, validation_alias="BOOKING_KEY_BURST", ge=1, le=MOST_REQUESTS
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="BOOKING_CORS_ORIGINS"
+    )
+    metrics_token: str | None = Field(None, validation_alias="BOOKING_METRICS_TOKEN", repr=False)
 
     @property
     def embedded(self) -> bool:
@@ -162,7 +192,29 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("clerk_authorized_parties", "clerk_webhook_secrets", mode="before")
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+            raise _refuse(
+                "must be origins with commas between them, as browsers send them: "
+                "https://app.example.com, without a path and in small letters; * is not taken"
+            )
+        return origins
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _cannot_be_guessed(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]{16,512}", value):
+            raise _refuse(
+                "must be 16 to 512 ASCII characters without spaces: make one with `openssl rand "
+                "-hex 32`"
+            )
+        return value
+
+    @field_validator(
+        "clerk_authorized_parties", "clerk_webhook_secrets", "cors_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

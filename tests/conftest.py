@@ -4,6 +4,7 @@
                 always, PostgreSQL 15 where /usr/lib/postgresql/15/bin or BOOKING_TEST_POSTGRES_15
                 has it)
     database    an empty, migrated database: owner's and runtime's connection strings
+    redis       a Redis server for the whole session, emptied for each test; it is theirs to break
 
 `pytest --postgres embedded` (or `15`) keeps to one version while working on something.
 """
@@ -19,10 +20,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from redis import Redis
 
 from infra.database import Database
 from infra.postgres.embedded import MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
+from tests.redis_server import RedisServer
 
 POSTGRES_15 = Path(os.environ.get("BOOKING_TEST_POSTGRES_15", "/usr/lib/postgresql/15/bin"))
 PROGRAMS: dict[str, Path | None] = {"embedded": None, "15": POSTGRES_15}
@@ -109,3 +112,19 @@ def fresh_database(server: Server) -> Iterator[Database]:
 def database(server: Server) -> Iterator[Database]:
     with fresh_database(server) as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with tempfile.TemporaryDirectory(prefix="booking-redis-") as directory:
+        server = RedisServer(Path(directory))
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> RedisServer:
+    with Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server

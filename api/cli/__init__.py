@@ -17,6 +17,7 @@ from api.cli import (
     migrating,
     projecting,
     serving,
+    tenant_limits,
     tenants,
 )
 from api.cli.exporting import CannotWrite
@@ -62,6 +63,7 @@ app.command()(serving.api)
 app.command()(serving.scheduler)
 app.command()(migrating.migrate)
 app.command("import")(import_csv.import_csv)
+tenants.tenant.command("limits")(tenant_limits.limits)
 app.add_typer(tenants.tenant, name="tenant")
 app.add_typer(keys.apikey, name="apikey")
 app.add_typer(analysts.analyst, name="analyst")

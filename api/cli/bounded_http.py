@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from api.problems.catalogue import HEAD_TOO_LARGE, MALFORMED_REQUEST, REQUEST_TIMEOUT
 from api.problems.problem import Problem
+from api.safe_headers import DATA
 from infra.identity import new_id
 from infra.settings import CLIENT_SECONDS
 
@@ -140,7 +141,7 @@ class BoundedHttp(HttpToolsProtocol):
         request_id = str(new_id())
         _log.info("http.refused", problem=problem.kind.name, request_id=request_id)
         response = problem.response(instance="about:blank", request_id=request_id)
-        headers = [*response.raw_headers, (b"x-request-id", request_id.encode())]
+        headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), *DATA]
         lines = [b"%s: %s\r\n" % (name, value) for name, value in headers]
         self.transport.write(
             b"".join(

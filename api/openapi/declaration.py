@@ -98,9 +98,14 @@ def operation(
     if permission is not None:
         everywhere += [catalogue.UNAUTHENTICATED, catalogue.FORBIDDEN]
         everywhere += [catalogue.OVERLOADED, catalogue.ISSUER_UNAVAILABLE]
+    limited = permission not in (None, Permission.OBSERVE)
+    if limited:
+        everywhere.append(catalogue.RATE_LIMITED)
     good: OpenApi = {
         "description": answer.description,
-        "headers": _described((*answer.headers, headers.X_REQUEST_ID)),
+        "headers": _described(
+            (*answer.headers, *(headers.OF_LIMITS if limited else ()), headers.X_REQUEST_ID)
+        ),
     }
     if answer.example is not None:
         content: OpenApi = {"example": answer.example}
@@ -183,7 +188,9 @@ def _headers_of(kind: ProblemKind) -> tuple[str, ...]:
     match kind.status:
         case HTTPStatus.UNAUTHORIZED:
             return (headers.WWW_AUTHENTICATE,)
-        case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.TOO_MANY_REQUESTS:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return (headers.RETRY_AFTER, *headers.OF_LIMITS)
+        case HTTPStatus.SERVICE_UNAVAILABLE:
             return (headers.RETRY_AFTER,)
         case HTTPStatus.CONFLICT:
             return (headers.IDEMPOTENT_REPLAYED,)

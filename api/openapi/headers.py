@@ -96,6 +96,9 @@ LOCATION = "Location"
 IDEMPOTENT_REPLAYED = "Idempotent-Replayed"
 LINK = "Link"
 RETRY_AFTER = "Retry-After"
+RATE_LIMIT_POLICY = "RateLimit-Policy"
+RATE_LIMIT = "RateLimit"
+OF_LIMITS = (RATE_LIMIT_POLICY, RATE_LIMIT)
 ALLOW = "Allow"
 WWW_AUTHENTICATE = "WWW-Authenticate"
 X_REQUEST_ID = "X-Request-Id"
@@ -122,6 +125,18 @@ ANSWERED: Mapping[str, JsonValue] = MappingProxyType(
             f'</v1/resources?cursor={examples.CURSOR}>; rel="next"',
         ),
         RETRY_AFTER: _answered("Seconds to wait.", {"type": "integer"}, 1),
+        RATE_LIMIT_POLICY: _answered(
+            "The limits that the request counts for, of the tenant and of its key or person: `q` "
+            "requests in `w` seconds (draft-ietf-httpapi-ratelimit-headers-11). Absent where there "
+            "is none.",
+            {"type": "string"},
+            '"tenant";q=50000;w=5, "key";q=25000;w=5',
+        ),
+        RATE_LIMIT: _answered(
+            "What is left of each: `r` requests now, and one more in `t` seconds at the latest.",
+            {"type": "string"},
+            '"tenant";r=49874;t=1, "key";r=24998;t=1',
+        ),
         ALLOW: _answered("The methods it takes.", {"type": "string"}, "GET, HEAD"),
         WWW_AUTHENTICATE: _answered(
             "How to show who asks.", {"type": "string"}, 'Bearer realm="booking"'

@@ -257,9 +257,15 @@ RATE_LIMITED = ProblemKind(
     name="rate-limited",
     status=HTTPStatus.TOO_MANY_REQUESTS,
     title="Too many requests",
-    meaning="The tenant sent more requests than it may in this time.",
-    remedy="Wait for as many seconds as the header `Retry-After` says, then send it again.",
+    meaning="The tenant, or the one API key or person, sent more requests than it may in this "
+    "time. The headers `RateLimit-Policy` and `RateLimit` tell how many that is, and what is left. "
+    "Each command of `/v1/commands` counts as a request. Nothing was done, and an idempotency key "
+    "is still unused.",
+    remedy="Wait for as many seconds as the header `Retry-After` says, then send it again. An "
+    "operator can raise the limit: `booking tenant limits SLUG --rate …`.",
     detail="Try again in 1 s.",
+    fields={"violated-policies": "Which limits were reached: `tenant`, `key`."},
+    example={"violated-policies": ["key"]},
 )
 INTERNAL_ERROR = ProblemKind(
     name="internal-error",

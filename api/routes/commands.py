@@ -13,6 +13,7 @@ from api.headers import IF_MATCH, read_write_headers
 from api.openapi import headers, kinds
 from api.openapi.declaration import Answer, operation
 from api.problems.problem import FieldError, ProblemError, validation_failed
+from api.rate_limits import count_commands
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.command_bodies import CommandsBody
@@ -55,6 +56,7 @@ async def run_commands(request: StrictRequest, form: CommandsForm) -> Response:
     """Runs commands."""
     call, services = call_of(request.scope), services_of(request)
     requests = await _requests(request, form)
+    await count_commands(call, services, len(requests))
     batch = Batch(path=call.path, commands=form.commands, requests=requests)
     if form.atomic:
         atomic = await services.engine.execute_atomic(call.caller(), requests)

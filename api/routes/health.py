@@ -5,7 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from api.call import call_of
 from api.openapi.declaration import Answer, operation
+from api.operator import OPERATOR
 from api.problems import catalogue
 from api.problems.handlers import problem_response
 from api.problems.problem import Problem
@@ -78,7 +80,9 @@ async def ready(request: Request) -> Response:
         "readMetrics",
         tag="operations",
         summary="Read the metrics",
-        description="In Prometheus' text format, of this process alone.",
+        description="In Prometheus' text format, of this process alone. The figures are of the "
+        "whole installation; only the operator's token (BOOKING_METRICS_TOKEN), shown in place of "
+        "an API key, adds those of single tenants.",
         permission=Permission.OBSERVE,
         answer=Answer(
             description="The metrics.",
@@ -89,6 +93,8 @@ async def ready(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Reads the metrics."""
-    return Response(
-        services_of(request).metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST}
-    )
+    services = services_of(request)
+    told = services.metrics.exposition()
+    if call_of(request.scope).authenticated == OPERATOR:
+        told += services.tenant_metrics.exposition()
+    return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -119,3 +119,20 @@ RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
 EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}
 RESULT: dict[str, JsonValue] = {"status": 200, "body": BOOKING}
 RESULTS: dict[str, JsonValue] = {"applied": True, "results": [RESULT, RESULT]}
+USAGE: dict[str, JsonValue] = {
+    "commands": 311,
+    "events": 298,
+    "queries": 1874,
+    "seconds": 9.517,
+    "refused": 0,
+}
+USAGE_DAY: dict[str, JsonValue] = {"date": "2026-03-02", **USAGE}
+USAGE_NEXT_DAY: dict[str, JsonValue] = {"date": "2026-03-03", **USAGE}
+USAGE_TOTALS: dict[str, JsonValue] = {
+    "commands": 622,
+    "events": 596,
+    "queries": 3748,
+    "seconds": 19.034,
+    "refused": 0,
+}
+USAGES: dict[str, JsonValue] = {"items": [USAGE_DAY, USAGE_NEXT_DAY], "totals": USAGE_TOTALS}

@@ -5,7 +5,7 @@ is only what cannot be understood in two ways.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -18,6 +18,7 @@ _RFC_3339 = re.compile(
     r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
+_FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ISO_8601_DURATION = re.compile(
     r"P(?=\d|T\d)(?:(?P<weeks>\d{1,8})W)?(?:(?P<days>\d{1,8})D)?"
     r"(?:T(?=\d)(?:(?P<hours>\d{1,8})H)?(?:(?P<minutes>\d{1,8})M)?"
@@ -51,6 +52,29 @@ def parse_time(text: object) -> datetime:
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise PydanticCustomError("time_year", "Expected a year from 1970 to 2200, in UTC")
     return moment
+
+
+def parse_date(text: object) -> date:
+    """Reads a day.
+
+    Args:
+        text: a full-date of RFC 3339, of the years 1970 to 2200.
+
+    Returns:
+        It.
+
+    Raises:
+        PydanticCustomError: it is anything else; the message says what is expected.
+    """
+    if not isinstance(text, str) or not _FULL_DATE.fullmatch(text):
+        raise PydanticCustomError("date_form", "Expected a date such as 2026-03-01")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:  # the 30th of February
+        raise PydanticCustomError("date_value", "There is no such date") from None
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        raise PydanticCustomError("date_year", "Expected a year from 1970 to 2200")
+    return day
 
 
 def parse_duration(text: object) -> timedelta:

@@ -1,7 +1,7 @@
 """Puts an engine together from its parts, and takes it apart again in good order."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pydantic_core import to_json
 
 from domain.booking_events import HoldLapsed
+from domain.ids import TenantId
 from domain.mapper import EventMapper
 from infra.customer_vault import CustomerVault
 from infra.engine.engine import BookingEngine
@@ -19,6 +20,7 @@ from infra.log.door import PostgresDoor
 from infra.master_key import MasterKey
 from infra.pacing import Rounds
 from infra.postgres.pool import Pool, Waits, open_pool
+from infra.usage.counting_door import CountingDoor
 
 LAPSE = to_json({"topic": HoldLapsed.TOPIC, "state": "{}"})
 """The event for a hold that gives way to whoever needs its slot; it has no facts of its own."""
@@ -53,6 +55,7 @@ async def running_engine(
     waits: Waits | None = None,
     connections: int = 10,
     prepared_statements: bool = True,
+    appended: Callable[[TenantId, int], None] = lambda _tenant_id, _events: None,
 ) -> AsyncIterator[RunningEngine]:
     """Runs an engine. On leaving, what waits in its queue is committed and answered first.
 
@@ -64,6 +67,7 @@ async def running_engine(
         waits: of the connections.
         connections: how many at most; those of the queue's flights among them.
         prepared_statements: off behind a proxy that gives each transaction another connection.
+        appended: is told how many events were appended to whose log.
 
     Raises:
         RoleUnsafe: as that role the database would not keep tenants apart.
@@ -78,7 +82,8 @@ async def running_engine(
         prepared_statements=prepared_statements,
     )
     try:
-        queue = CommitQueue(PostgresDoor(pool, LAPSE), observer, time.monotonic, limits)
+        door = CountingDoor(PostgresDoor(pool, LAPSE), appended)
+        queue = CommitQueue(door, observer, time.monotonic, limits)
         vault = CustomerVault(pool, master_key, time.monotonic)
         mapper = EventMapper()
         loader = StreamLoader(pool, mapper)

@@ -5,10 +5,11 @@ would no longer keep the tenants apart.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 import psycopg
@@ -59,6 +60,16 @@ class Waits:
     lent: timedelta = timedelta(seconds=15)
 
 
+WAITS: Mapping[Role, Waits] = MappingProxyType(
+    {
+        "booking_api": Waits(),
+        # What works behind the tenants' backs keeps nobody waiting, and reads more at once.
+        "booking_background": Waits(statement=timedelta(seconds=60), lent=timedelta(seconds=75)),
+    }
+)
+"""The bounds of each role, where nothing else is asked for; a role without any has `Waits()`."""
+
+
 @dataclass(frozen=True)
 class _Session:
     """What every connection of a pool becomes before anybody uses it."""
@@ -101,7 +112,7 @@ async def open_pool(
         max_size: connections at most.
         max_waiting: how many may wait for a connection; one more is refused at once with
             `psycopg_pool.TooManyRequests`. 0 for no bound.
-        waits: how long to wait for what.
+        waits: how long to wait for what; else as `WAITS` has it.
         prepared_statements: off behind a proxy that gives each transaction another connection.
 
     Returns:
@@ -111,7 +122,7 @@ async def open_pool(
         RoleUnsafe: as that role the database would not keep tenants apart.
         psycopg.OperationalError: the server cannot be reached.
     """
-    session = _Session(role, waits or Waits(), prepared_statements)
+    session = _Session(role, waits or WAITS.get(role, Waits()), prepared_statements)
     dsn = _named(dsn, role, session.waits)
     # Once outside the pool, which would retry in the background and only report that time ran out.
     await asyncio.to_thread(check_role, dsn, role)

@@ -1,27 +1,32 @@
 """Log lines: ours, the libraries' and the web server's in one form, for people or for machines.
 
 What is bound with `structlog.contextvars.bind_contextvars(request_id=...)` is in every line that is
-written while it is bound. Secrets and personal data are taken out by name, and API keys wherever
-they stand in a text; tracebacks show no values.
+written while it is bound. Secrets and personal data are taken out by name, and keys and tokens
+wherever they stand in a text; tracebacks show no values.
 """
 
 import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-WITHHELD = "(withheld)"
+from infra.telemetry.tracebacks import WITHHELD, ExcInfo, told, traceback_of
 
 _SECRET_NAMES = re.compile(
     r"(api|master|idempotency)?[-_]?key|authorization|cookie|set-cookie|customers?|dsn|"
     r".*(password|passwd|secret|token|database_url|redis_url)",
     re.IGNORECASE,
 )
-_API_KEY = re.compile(r"\bbk_[A-Za-z0-9_-]{20,}")
+_IN_TEXT = re.compile(
+    r"\bbk_[A-Za-z0-9_-]{20,}"  # API keys
+    r"|\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}"  # tokens (RFC 7519)
+    r"|\bwhsec_[A-Za-z0-9+/=_-]+"  # what webhooks are signed with
+    r"|(?<=\b[Bb]earer )\S+"
+)
 _LOST_CONNECTIONS = ("error connecting", "reconnection attempt", "discarding closed connection")
 _IN_URL = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
 
@@ -64,6 +69,8 @@ def configure_logging(level: str = "INFO", form: Literal["console", "json"] = "c
     logging.getLogger("psycopg.pool").addFilter(
         lambda record: not str(record.msg).startswith(_LOST_CONNECTIONS)
     )
+    # It goes on to describe tasks, with all that their exceptions say; these are told beside it.
+    logging.getLogger("asyncio").addFilter(_first_line_only)
     # Each request is logged once, by us and with its request id.
     logging.getLogger("uvicorn.access").disabled = True
 
@@ -71,15 +78,25 @@ def configure_logging(level: str = "INFO", form: Literal["console", "json"] = "c
 def _last(form: Literal["console", "json"]) -> list[Processor]:
     if form == "json":
         return [
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(traceback_of),
             structlog.processors.JSONRenderer(sort_keys=False),
         ]
     return [
         # The prettier tracebacks show local variables, and with them what must not be shown.
         structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty(), exception_formatter=_write_traceback
         )
     ]
+
+
+def _write_traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    out.write(f"\n{traceback_of(exc_info)}")
+
+
+def _first_line_only(record: logging.LogRecord) -> bool:
+    record.msg, *_ = record.getMessage().splitlines() or [""]
+    record.args = ()
+    return True
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -96,7 +113,11 @@ def withhold_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     Returns:
         The same names; secret values are replaced, at any depth.
     """
-    return {name: _shown(name, value) for name, value in event.items()}
+    return {
+        # Written later on, and then without values.
+        name: value if name == "exc_info" else _shown(name, value)
+        for name, value in event.items()
+    }
 
 
 def _shown(name: str, value: object) -> object:
@@ -104,10 +125,12 @@ def _shown(name: str, value: object) -> object:
         return WITHHELD
     match value:
         case str():
-            return _IN_URL.sub(rf"\1:{WITHHELD}@", _API_KEY.sub(WITHHELD, value))
+            return _IN_URL.sub(rf"\1:{WITHHELD}@", _IN_TEXT.sub(WITHHELD, value))
         case Mapping():
             return {key: _shown(str(key), inner) for key, inner in value.items()}
-        case list():
+        case list() | tuple():
             return [_shown("", inner) for inner in value]
+        case BaseException():
+            return told(value)
         case _:
             return value

@@ -1,6 +1,7 @@
 """What the process tells Prometheus about itself.
 
-No tenant is named: the figures are of the whole installation.
+No tenant is named: the figures are of the whole installation. Those of single tenants, which no
+tenant's key is shown, stand in `infra.telemetry.tenant_metrics`.
 """
 
 from collections.abc import Callable
@@ -65,6 +66,16 @@ class Metrics:
             ["circuit"],
             registry=self._registry,
         )
+
+        self._rate_limited = Counter(
+            "booking_rate_limited",
+            "Requests refused by a rate limit.",
+            registry=self._registry,
+        )
+
+    def rate_limited(self) -> None:
+        """A request was refused by a rate limit."""
+        self._rate_limited.inc()
 
     def watch_queue(self, waiting: Callable[[], int]) -> None:
         """Tells of a queue from now on.

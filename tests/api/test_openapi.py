@@ -22,6 +22,7 @@ from api.schemas import (
     problem,
     resource_bodies,
     resource_forms,
+    usage,
 )
 
 NO_CONTENT = "204"
@@ -39,7 +40,7 @@ OPERATIONS = [
 ]
 MODULES = (
     availability, booking_bodies, booking_forms, calendar, command_bodies, command_forms, customer,
-    events, health, problem, resource_bodies, resource_forms,
+    events, health, problem, resource_bodies, resource_forms, usage,
 )  # fmt: skip
 MODELS = sorted(
     {
@@ -153,7 +154,7 @@ def test_the_problems_are_declared(path: str, operation: Node) -> None:
     statuses = {int(status) for status in operation["responses"]}
     expected = {500}
     if path.startswith("/v1/"):
-        expected |= {401, 403, 422, 503}
+        expected |= {401, 403, 422, 429, 503}
     if "{" in path:
         expected |= {404}
     if "requestBody" in operation:

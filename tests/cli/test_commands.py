@@ -114,6 +114,23 @@ def test_a_tenant_and_its_key_are_made(theirs: dict[str, str]) -> None:
     assert "not shown again" in key.stderr
 
 
+def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> None:
+    with psycopg.connect(theirs["DATABASE_URL"]) as conn:
+        create_tenant(conn, "nova", "Nova")
+
+    def limits(*options: str) -> dict[str, object]:
+        done = booking("tenant", "limits", "nova", *options, "--json", **theirs)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    nothing = {"slug": "nova", "rate": None, "burst": None, "key_rate": None, "key_burst": None}
+    assert limits("--rate", "50", "--key-burst", "7") == nothing | {"rate": 50, "key_burst": 7}
+    told = booking("tenant", "limits", "nova", "--burst", "90", **theirs).stdout
+    assert "in all:   50 requests a second, 90 at once" in told
+    assert "each key: BOOKING_KEY_RATE requests a second, 7 at once" in told
+    assert limits("--default") == nothing
+
+
 def test_a_keys_life_is_told_step_by_step(theirs: dict[str, str]) -> None:
     with psycopg.connect(theirs["DATABASE_URL"]) as conn:
         create_tenant(conn, "babelsberg", "Studio Babelsberg")
@@ -148,6 +165,9 @@ def test_a_keys_life_is_told_step_by_step(theirs: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["tenant", "limits", "nobody"], "booking tenant create nobody"),
+        (["tenant", "limits", "nobody", "--rate", "-1"], "--rate"),
+        (["tenant", "limits", "nobody", "--rate", "1", "--none"], "not two of these"),
         (["apikey", "create", "--tenant", "nobody", "--role", "admin"], "booking tenant create"),
         (["apikey", "create", "--tenant", "nobody", "--role", "boss"], "'boss' is not one of"),
         (["apikey", "create", "--tenant", "a", "--role", "admin", "--expires", "soon"], "90d"),

@@ -17,11 +17,16 @@ class LosingProxy:
     def __init__(self, upstream: Path) -> None:
         self._upstream = upstream
         self._to_lose = 0
+        self._to_pass = 0
         self._connections: set[asyncio.Task[None]] = set()
 
-    def lose_answers(self, number: int) -> None:
-        """The connections of the next so many statements break when these have been carried out."""
+    def lose_answers(self, number: int, *, after: int = 0) -> None:
+        """The connections of the next so many statements break when these have been carried out.
+
+        A number of statements before them are answered as ever.
+        """
         self._to_lose = number
+        self._to_pass = after
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.create_task(self._forward(reader, writer))
@@ -53,7 +58,9 @@ class LosingProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, doomed: asyncio.Event
     ) -> None:
         while data := await reader.read(65536):
-            if self._to_lose and not doomed.is_set():
+            if self._to_pass:
+                self._to_pass -= 1
+            elif self._to_lose and not doomed.is_set():
                 self._to_lose -= 1
                 doomed.set()
             writer.write(data)

@@ -8,7 +8,8 @@ import sys
 import pytest
 import structlog
 
-from infra.telemetry.logging import WITHHELD, withhold_secrets
+from infra.telemetry.logging import withhold_secrets
+from infra.telemetry.tracebacks import WITHHELD, told
 
 # In a process of its own: the log is set up once in each.
 SCRIPT = """
@@ -28,6 +29,14 @@ try:
     raise ValueError("broken")
 except ValueError:
     log.exception("failed")
+try:
+    try:
+        int("Ada" + " Lovelace")
+    except ValueError as error:
+        raise KeyError("ada" + "@example.org") from error
+except KeyError as error:
+    logging.getLogger("theirs").exception("failed too")
+    log.warning("told", error=error)
 """
 
 
@@ -40,7 +49,7 @@ def lines(form: str) -> list[str]:
 
 
 def test_every_line_is_json_with_the_request_id_and_without_secrets() -> None:
-    ours, theirs, failed = map(json.loads, lines("json"))
+    ours, theirs, failed, too, short = map(json.loads, lines("json"))
 
     assert ours["event"] == "booked"
     assert (ours["request_id"], theirs["request_id"]) == ("r-1", "r-1")
@@ -50,6 +59,9 @@ def test_every_line_is_json_with_the_request_id_and_without_secrets() -> None:
     assert (ours["logger"], theirs["level"]) == ("ours", "warning")
     assert "ValueError: broken" in failed["exception"]
     assert "request_id" not in failed
+    assert f"ValueError: invalid literal for int() with base 10: {WITHHELD}" in too["exception"]
+    assert too["exception"].endswith(f"KeyError: {WITHHELD}")
+    assert short["error"] == f"KeyError: {WITHHELD}"
 
 
 def test_people_get_the_same_without_the_values_of_variables() -> None:
@@ -59,6 +71,8 @@ def test_people_get_the_same_without_the_values_of_variables() -> None:
     assert "ValueError: broken" in text
     assert "ada@example.org" not in text
     assert "local-variable" not in text
+    assert "KeyError: " in text
+    assert "Lovelace" not in text
 
 
 @pytest.mark.parametrize(
@@ -87,6 +101,43 @@ def test_a_secret_is_known_by_its_name_at_any_depth(name: str) -> None:
     shown = withhold_secrets(logging.getLogger(), "info", event)
 
     assert "hush" not in json.dumps(shown)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "bk_" + "A" * 43,
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl",
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0",
+        "whsec_bm90aGluZyB0byBzZWU=",
+    ],
+)
+def test_a_secret_is_known_wherever_it_stands(secret: str) -> None:
+    event = {"event": f"at /v1/{secret}/x", "path": f"/{secret}", "told": ("Bearer", secret)}
+
+    shown = withhold_secrets(structlog.get_logger(), "info", event)
+
+    assert secret not in str(shown)
+    assert shown["path"] == f"/{WITHHELD}"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ValueError("no time: 'Ada'"), f"ValueError: no time: {WITHHELD}"),
+        (
+            ValueError("it isn't 'Ada' or \"Bob's\""),
+            f"ValueError: it isn't {WITHHELD} or {WITHHELD}",
+        ),
+        (ValueError("open 'Ada"), f"ValueError: open {WITHHELD}"),
+        (ValueError("first\nAda"), "ValueError: first"),
+        (ValueError("'Ada' isn't 'Bob'"), f"ValueError: {WITHHELD}"),
+        (ValueError(), "ValueError"),
+        (KeyError("Ada"), f"KeyError: {WITHHELD}"),
+    ],
+)
+def test_an_error_is_told_without_what_it_quotes(error: Exception, says: str) -> None:
+    assert told(error) == says
 
 
 def test_a_password_in_an_address_is_withheld() -> None:

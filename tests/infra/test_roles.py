@@ -278,7 +278,7 @@ async def test_a_pooled_connection_has_become_its_role_with_a_bound_on_every_wai
             " current_setting('statement_timeout'), current_setting('lock_timeout'),"
             " current_setting('idle_in_transaction_session_timeout')"
         )
-        assert await cursor.fetchone() == ("booking_background", "UTC", "10s", "5s", "30s")
+        assert await cursor.fetchone() == ("booking_background", "UTC", "1min", "5s", "30s")
     await pool.close()
 
 

@@ -63,6 +63,16 @@ def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) ->
         ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("LOG_FORMAT", "xml", "'console' or 'json'"),
         ("BOOKING_POOL_SIZE", "0", "greater than or equal to 2"),
+        ("BOOKING_TENANT_RATE", "-1", "greater than or equal to 0"),
+        ("BOOKING_TENANT_RATE", "nan", "less than or equal to 1000000"),
+        ("BOOKING_KEY_RATE", "inf", "less than or equal to 1000000"),
+        ("BOOKING_TENANT_BURST", "0", "greater than or equal to 1"),
+        ("BOOKING_KEY_BURST", "2.5", "integer"),
+        ("BOOKING_CORS_ORIGINS", "*", "must be origins"),
+        ("BOOKING_CORS_ORIGINS", "https://app.example.com/", "without a path"),
+        ("BOOKING_CORS_ORIGINS", "https://app.example.com, null", "must be origins"),
+        ("BOOKING_CORS_ORIGINS", "https://App.example.com", "small letters"),
+        ("BOOKING_METRICS_TOKEN", "short", "openssl rand"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -252,3 +262,18 @@ def test_a_damaged_master_key_is_not_replaced(
 
     with pytest.raises(SettingsError, match="damaged"):
         master_secret(load_settings())
+
+
+def test_limits_and_origins_reach_the_workers_as_they_were_set(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("BOOKING_TENANT_RATE", "0.5")
+    environment.setenv("BOOKING_KEY_BURST", "7")
+    environment.setenv("BOOKING_CORS_ORIGINS", "https://a.example , http://[::1]:5173,")
+
+    settings = load_settings()
+
+    assert (settings.tenant_rate, settings.tenant_burst, settings.key_burst) == (0.5, None, 7)
+    assert settings.cors_origins == ("https://a.example", "http://[::1]:5173")
+    hand_to_workers(settings)
+    assert load_settings() == settings

@@ -50,6 +50,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "projector": "all select",
         "auditor": "own select",
     },
+    "tenant_limit": {"api": "own select"},
+    "usage": {"api": "own select", "background": "all select insert update"},
 }
 
 

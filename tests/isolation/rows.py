@@ -83,4 +83,6 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.reader_login (tenant_id, login, role)
         values (%(tenant)s, %(auditor)s, 'auditor'), (%(tenant)s, %(analyst)s, 'analyst')
     """,
+    "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
+    "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
 }

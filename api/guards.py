@@ -1,0 +1,41 @@
+"""What the settings say about who may ask how much, from where, and see what."""
+
+from dataclasses import dataclass, field
+
+from infra.limits import Allowance
+from infra.limits.of_tenants import DefaultLimits
+from infra.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """The settings of what stands before the routes.
+
+    Attributes:
+        limits: of tenants of which nothing else is said.
+        redis_url: where the buckets are that all processes share; None for each its own.
+        cors_origins: whose pages may read answers.
+        metrics_token: the operator's.
+    """
+
+    limits: DefaultLimits = field(default_factory=DefaultLimits)
+    redis_url: str | None = field(default=None, repr=False)
+    cors_origins: tuple[str, ...] = ()
+    metrics_token: str | None = field(default=None, repr=False)
+
+
+def guards_of(settings: Settings) -> Guards:
+    """Read them from the settings.
+
+    Args:
+        settings: all of them.
+    """
+    return Guards(
+        limits=DefaultLimits(
+            tenant=Allowance(settings.tenant_rate, settings.tenant_burst),
+            key=Allowance(settings.key_rate, settings.key_burst),
+        ),
+        redis_url=settings.redis_url,
+        cors_origins=settings.cors_origins,
+        metrics_token=settings.metrics_token,
+    )
