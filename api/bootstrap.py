@@ -83,6 +83,7 @@ async def running_services(
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
     ):
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
+        metrics.watch_queue(running.queue.waiting)
         yield Services(
             engine=running.engine,
             trail=running.trail,

@@ -16,6 +16,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import JsonValue, TypeAdapter, ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.call import call_of
 from api.large_requests import LARGE_BYTES
@@ -128,6 +129,12 @@ class StrictRequest(Request):
 class StrictRoute(APIRoute):
     """A route that was declared by `api.openapi.declaration.operation`."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - FastAPI's fifty arguments
+        """Takes what FastAPI's route takes."""
+        super().__init__(*args, **kwargs)
+        if _bind_form_alone(self) is not None:
+            self.app = _answering(self.get_route_handler())
+
     def get_route_handler(self) -> Handler:
         """Puts the checks before FastAPI's handler."""
         bind_and_run = _bind_form_alone(self) or super().get_route_handler()
@@ -144,7 +151,11 @@ class StrictRoute(APIRoute):
         async def handle(plain: Request) -> Response:
             if permission is not None:
                 require(permission, call_of(plain.scope).authenticated)
-            request = StrictRequest(plain.scope, plain.receive)
+            request = (
+                plain
+                if isinstance(plain, StrictRequest)
+                else StrictRequest(plain.scope, plain.receive)
+            )
             if strict_query and request.scope["query_string"]:
                 _check_query(request.scope["query_string"], query)
             if permission is None:
@@ -167,6 +178,20 @@ class StrictRoute(APIRoute):
                         return await bind_and_run(request)
 
         return handle
+
+
+def _answering(handle: Handler) -> ASGIApp:
+    """Makes an app of a handler that opens nothing for FastAPI to close.
+
+    FastAPI's own keeps two exit stacks for dependencies and handles exceptions, which the app
+    around it does again; all that costs as much as deciding the command does.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handle(StrictRequest(scope, receive))
+        await response(scope, receive, send)
+
+    return app
 
 
 def _bind_form_alone(route: APIRoute) -> StrictHandler | None:

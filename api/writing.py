@@ -11,7 +11,7 @@ from api.rate_limits import count_commands
 from api.rendering import thing_body
 from api.services import Services, services_of
 from api.strict_route import StrictRequest
-from domain.commands import Book, RegisterResource, Reschedule
+from domain.commands import Book, FoundingCommand, Reschedule
 from domain.ids import ResourceId
 from infra.engine import Accepted, CommandRequest, IdempotencyKey, Refused
 from infra.engine.requests import Command
@@ -31,7 +31,7 @@ async def execute(request: StrictRequest, command: Command) -> Response:
     """
     call, services = call_of(request.scope), services_of(request)
     conditions = read_write_headers(request.scope["headers"])
-    makes = isinstance(command, Book | RegisterResource)
+    makes = isinstance(command, FoundingCommand)
     if makes and conditions.if_match_text is not None:
         raise ProblemError(
             validation_failed(

@@ -153,3 +153,5 @@ class RetireResource:
 
 BookingCommand = Book | Amend | Confirm | Release | Cancel | Reschedule | Lapse
 ResourceCommand = RegisterResource | ChangeResource | RetireResource
+FoundingCommand = Book | RegisterResource
+"""Makes a new thing; all others are asked of one that is there."""

@@ -7,12 +7,10 @@ from domain.booking import Booking
 from domain.commands import (
     Amend,
     Book,
-    ChangeResource,
     Confirm,
-    RegisterResource,
     Release,
     Reschedule,
-    RetireResource,
+    ResourceCommand,
 )
 from domain.customer import Customer
 from infra.engine.requests import Aggregate, Command
@@ -21,18 +19,12 @@ from infra.errors import Kind
 
 def stream_of(command: Command) -> UUID:
     """Gives the id of what a command concerns."""
-    if isinstance(command, RegisterResource | ChangeResource | RetireResource):
-        return command.resource_id
-    return command.booking_id
+    return command.resource_id if isinstance(command, ResourceCommand) else command.booking_id
 
 
 def kind_of(command: Command) -> Kind:
     """Tells whether a command concerns a booking or a resource."""
-    return (
-        "resource"
-        if isinstance(command, RegisterResource | ChangeResource | RetireResource)
-        else "booking"
-    )
+    return "resource" if isinstance(command, ResourceCommand) else "booking"
 
 
 def customer_in(command: Command) -> Customer | None:

@@ -301,6 +301,8 @@ class BookingEngine:
         """Looks at what the units concern: first at what is remembered, which is often enough."""
         if not fresh:
             streams = {stream for unit in units for stream in unit.streams_to_load}
+            if not streams:
+                return View(now=self._clock())
             recent = self._loader.recent(tenant_id, streams, self._clock())
             return recent or await self._loader.fresh(tenant_id, streams)
         return await self._loader.fresh(
@@ -309,11 +311,10 @@ class BookingEngine:
 
     async def _seal_for(self, tenant_id: TenantId, units: Sequence[Unit]) -> Seal:
         """Gets ready the keys of all the customers that the units carry."""
-        keys: dict[str, DataKey] = {
-            customer: await self._vault.key_for(tenant_id, customer)
-            for unit in units
-            for customer in unit.customers
-        }
+        keys: dict[str, DataKey] = {}
+        for unit in units:
+            for customer_id in unit.customers:
+                keys[customer_id] = await self._vault.key_for(tenant_id, customer_id)
 
         def seal(customer: Customer, stream_id: UUID, version: int) -> SealedCustomer:
             return keys[customer.id].seal(customer, stream_id, version)

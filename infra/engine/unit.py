@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from domain.booking import Booking
 from domain.booking_events import HoldLapsed
 from domain.claims import claims_from
-from domain.commands import Book, RegisterResource
+from domain.commands import FoundingCommand
 from domain.customer import Seal
 from domain.deciding import decide
 from domain.errors import DomainError, HoldExpiryPassed, InvalidPeriod, InvalidResources
@@ -74,7 +74,7 @@ class Unit:
         return {
             stream
             for stream, request in zip(self.stream_ids, self.requests, strict=True)
-            if not isinstance(request.command, Book | RegisterResource)
+            if not isinstance(request.command, FoundingCommand)
         }
 
     @property
@@ -248,7 +248,7 @@ class Unit:
 def _check_standing(request: CommandRequest, before: Aggregate | None) -> None:
     """Checks that the thing is there, or not yet, and at a version that the caller named."""
     kind, stream = kind_of(request.command), stream_of(request.command)
-    creates = isinstance(request.command, Book | RegisterResource)
+    creates = isinstance(request.command, FoundingCommand)
     if creates and before is not None:
         raise AlreadyExists(kind, stream)
     if not creates and not isinstance(before, Resource if kind == "resource" else Booking):

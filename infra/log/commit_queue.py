@@ -115,9 +115,6 @@ class Door(Protocol):
 class QueueObserver(Protocol):
     """Who is told what the queue does; the metrics are."""
 
-    def waiting(self, commands: int) -> None:
-        """So many commands wait now."""
-
     def committed(self, commands: int, seconds: float) -> None:
         """A flight has landed."""
 
@@ -199,6 +196,10 @@ class CommitQueue:
             self._launch()
         return waiting.answer
 
+    def waiting(self) -> int:
+        """Tells how many commands wait to be sent."""
+        return self._commands
+
     def stuck_for(self) -> float:
         """Tells for how many seconds no flight has landed although commands wait."""
         return self._clock() - self._last_landing if self._commands or self._flying else 0.0
@@ -216,7 +217,6 @@ class CommitQueue:
             self._last_landing = self._clock()
         self._commands += commands
         self._bytes += size
-        self._observer.waiting(self._commands)
 
     def _launch(self) -> None:
         # In a context of its own: its log lines are about a batch, not about whoever launched it.

@@ -4,6 +4,8 @@ No tenant is named: the figures are of the whole installation. Those of single t
 tenant's key is shown, stand in `infra.telemetry.tenant_metrics`.
 """
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -61,9 +63,14 @@ class Metrics:
         """A request was refused by a rate limit."""
         self._rate_limited.inc()
 
-    def waiting(self, commands: int) -> None:
-        """So many commands wait now."""
-        self._waiting.set(commands)
+    def watch_queue(self, waiting: Callable[[], int]) -> None:
+        """Tells of a queue from now on.
+
+        Args:
+            waiting: how many commands wait in it; asked when somebody asks for the figures, since
+                they come and go too fast to be told of each.
+        """
+        self._waiting.set_function(waiting)
 
     def committed(self, commands: int, seconds: float) -> None:
         """A batch was sent and answered."""

@@ -1,4 +1,4 @@
--- Revision 1.
+-- Revision 2.
 --
 -- The one door to the log. append_batch takes many tenants' waiting commands in one round trip and one commit; append_commands
 -- decides one tenant's commands, one after the other, under the lock of its head row. The pieces below are called by it alone.
@@ -12,11 +12,12 @@
 
 -- One link of a tenant's hash chain: sha256(previous ‖ tenant ‖ seq ‖ stream ‖ version ‖ recorded_at in µs since 1970
 -- ‖ sha256(topic) ‖ sha256(state) ‖ sha256(metadata)); integers big-endian, UUIDs as 16 bytes.
+-- Stable, as convert_to is: called immutable, it could not be inlined, and would start an executor for each event.
 create or replace function booking.link_hash(
     previous bytea, tenant_id uuid, seq bigint, stream_id uuid, version int, recorded_us bigint,
     topic text, state text, metadata text
 ) returns bytea
-language sql immutable parallel safe
+language sql stable parallel safe
 return sha256(
     previous || uuid_send(tenant_id) || int8send(seq) || uuid_send(stream_id) || int4send(version) || int8send(recorded_us)
     || sha256(convert_to(topic, 'UTF8')) || sha256(convert_to(state, 'UTF8')) || sha256(convert_to(metadata, 'UTF8'))
@@ -190,6 +191,7 @@ end $$;
 -- stale (info: the versions there are) or late; the last two leave no receipt, the caller decides again.
 --
 -- The settings leave the planner no choice that missing or stale statistics could spoil. A missing head row raises.
+-- What is done for each command or event is an expression where it can be: PL/pgSQL starts no executor for an assignment.
 create or replace function booking.append_commands(p_tenant uuid, p_commands jsonb, p_lapse jsonb)
 returns table (ix int, verdict text, first_seq bigint, last_seq bigint, decided_at timestamptz, info jsonb)
 language plpgsql volatile security invoker
@@ -212,18 +214,20 @@ declare
     versions       jsonb := '{}';       -- of the streams that the commands expect something of
     shared         uuid[];              -- of these, the streams that more than one command does
     command        record;
+    taken          record;
     receipt        jsonb;
     key            text;
     new_events     jsonb;
     event          jsonb;
     blockers       jsonb;
     lapsed         uuid[];
+    speaks_for     text;
     broken         text[] := '{}';      -- series with a command that must be decided again
     appended       booking.event[] := '{}';
     receipts       booking.receipt[] := '{}';
 begin
     -- The mutex. From here on nobody else changes anything of this tenant.
-    perform set_config('app.tenant_id', p_tenant::text, true);
+    speaks_for := set_config('app.tenant_id', p_tenant::text, true);
     select * into strict head from booking.tenant_head where tenant_id = p_tenant for update;
     head.recorded_at := greatest(head.recorded_at, clock_timestamp());
     decided_at := head.recorded_at;
@@ -287,8 +291,8 @@ begin
             verdict := 'refused'; info := command.refusal;
         else
             if command.claims is not null then
-                select taken.blockers, taken.lapsed into blockers, lapsed
-                  from booking.take_claims(p_tenant, command.claims, command.vacate, command.expect, decided_at) taken;
+                taken := booking.take_claims(p_tenant, command.claims, command.vacate, command.expect, decided_at);
+                blockers := taken.blockers; lapsed := taken.lapsed;
             elsif command.vacate is not null then
                 delete from booking.reservation where tenant_id = p_tenant and booking_id = any (command.vacate);
             end if;
@@ -315,7 +319,8 @@ begin
                       from unnest(lapsed) hold) || new_events;
             end if;
             first_seq := head.seq + 1;
-            for event in select * from jsonb_array_elements(new_events) loop
+            for place in 0 .. jsonb_array_length(new_events) - 1 loop
+                event := new_events -> place;
                 head.seq := head.seq + 1;
                 head.hash := booking.link_hash(
                     head.hash, p_tenant, head.seq, (event ->> 'stream')::uuid, (event ->> 'version')::int, now_us,
