@@ -10,6 +10,9 @@ create table booking.open_hold (
 ) with (fillfactor = 90);
 create index open_hold_by_customer on booking.open_hold (tenant_id, customer_key_id) where customer_key_id is not null;
 
+-- How many rows a tenant has there, so that they are not counted with each hold; null where nobody has counted yet.
+alter table booking.tenant_head add column open_holds int;
+
 alter table booking.open_hold enable row level security;
 create policy api_own_tenant on booking.open_hold to booking_api using (tenant_id = booking.current_tenant());
 create policy projector_all on booking.open_hold to booking_projector using (true) with check (true);

@@ -140,8 +140,10 @@ end $$;
 
 -- The ceilings on open holds that a command would pass: [{problem, claimant, of, ceiling}], of the tenant or of a customer, or null.
 -- p_holds and p_ceilings are the command's; what is said of the tenant counts before p_ceilings, and 0 is no ceiling. A hold past
--- its expiry is as good as gone. It is counted no further than matters.
-create or replace function booking.above_ceiling(p_tenant uuid, p_holds jsonb, p_ceilings jsonb, p_now timestamptz) returns jsonb
+-- its expiry is as good as gone, but still among p_open, the tenant's rows: only where these would be too many are they counted.
+create or replace function booking.above_ceiling(
+    p_tenant uuid, p_open int, p_holds jsonb, p_ceilings jsonb, p_now timestamptz
+) returns jsonb
 language plpgsql stable security invoker as $$
 #variable_conflict use_column
 declare
@@ -155,7 +157,7 @@ begin
     of_tenant := coalesce(own.hold_ceiling, of_tenant);
     of_customer := coalesce(own.customer_hold_ceiling, of_customer);
 
-    if of_tenant > 0 and p_holds @? '$.opened[0]' then
+    if of_tenant > 0 and p_open + jsonb_array_length(p_holds -> 'opened') > of_tenant and p_holds @? '$.opened[0]' then
         select jsonb_build_array(jsonb_build_object(
                    'problem', 'too-many-holds', 'claimant', p_holds -> 'opened' -> -1 -> 'booking_id', 'of', 'tenant',
                    'ceiling', of_tenant))
@@ -205,20 +207,24 @@ begin
 end $$;
 
 
--- The projection of open holds, as the events just appended leave it; p_lapsed are the holds that gave way.
-create or replace function booking.put_holds(p_tenant uuid, p_holds jsonb, p_lapsed uuid[]) returns void
+-- The projection of open holds, as the events just appended leave it; p_lapsed are the holds that gave way. How many rows came.
+create or replace function booking.put_holds(p_tenant uuid, p_holds jsonb, p_lapsed uuid[]) returns int
 language plpgsql volatile security invoker as $$
 declare
     closed uuid[] := array(select jsonb_array_elements_text(p_holds -> 'closed')::uuid) || p_lapsed;
+    came   int := 0;
+    gone   int := 0;
 begin
     if closed <> '{}' then
         delete from booking.open_hold where tenant_id = p_tenant and booking_id = any (closed);
+        get diagnostics gone = row_count;
     end if;
     if p_holds @? '$.opened[0]' then
         insert into booking.open_hold (tenant_id, booking_id, customer_key_id, hold_expires_at)
         select p_tenant, opened.booking_id, opened.customer_key_id, opened.hold_expires_at
           from jsonb_to_recordset(p_holds -> 'opened') as opened (
                    booking_id uuid, customer_key_id uuid, hold_expires_at timestamptz);
+        get diagnostics came = row_count;
     end if;
     if p_holds @? '$.reassigned[0]' then
         update booking.open_hold standing
@@ -226,6 +232,7 @@ begin
           from jsonb_to_recordset(p_holds -> 'reassigned') as given (booking_id uuid, customer_key_id uuid)
          where standing.tenant_id = p_tenant and standing.booking_id = given.booking_id;
     end if;
+    return came - gone;
 end $$;
 
 
@@ -384,7 +391,10 @@ begin
             verdict := 'refused'; info := command.refusal;
         else
             if command.holds is not null then
-                blockers := booking.above_ceiling(p_tenant, command.holds, command.ceilings, decided_at);
+                head.open_holds := coalesce(
+                    head.open_holds, (select count(*) from booking.open_hold where tenant_id = p_tenant));
+                blockers := booking.above_ceiling(
+                    p_tenant, head.open_holds, command.holds, command.ceilings, decided_at);
             end if;
             if blockers is not null then
                 null;   -- nothing is touched
@@ -405,7 +415,7 @@ begin
                  where tenant_id = p_tenant and booking_id = any (command.confirm);
             end if;
             if command.holds is not null or lapsed is not null then
-                perform booking.put_holds(p_tenant, command.holds, lapsed);
+                head.open_holds := head.open_holds + booking.put_holds(p_tenant, command.holds, lapsed);
             end if;
             new_events := coalesce(command.events, '[]');
             if lapsed is not null then
@@ -460,7 +470,7 @@ begin
     if appended <> '{}' then
         insert into booking.event select * from unnest(appended);
         update booking.tenant_head
-           set seq = head.seq, hash = head.hash, recorded_at = head.recorded_at
+           set seq = head.seq, hash = head.hash, recorded_at = head.recorded_at, open_holds = head.open_holds
          where tenant_id = p_tenant;
     end if;
     if receipts <> '{}' then

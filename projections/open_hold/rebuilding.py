@@ -30,8 +30,11 @@ select booking_id, to_jsonb(told)::text, to_jsonb(kept)::text
  order by booking_id
 """
 
-# By the key, however wrong the rest of the row is.
+# By the key, however wrong the rest of the row is. The next hold counts them anew.
 _DELETE = """
+with uncounted as (
+    update booking.tenant_head set open_holds = null where tenant_id = %(tenant_id)s
+)
 delete from booking.open_hold
  using jsonb_populate_recordset(null::booking.open_hold, %(rows)s::text::jsonb) gone
  where open_hold.tenant_id = %(tenant_id)s
@@ -39,6 +42,9 @@ delete from booking.open_hold
 """
 
 _INSERT = """
+with uncounted as (
+    update booking.tenant_head set open_holds = null where tenant_id = %(tenant_id)s
+)
 insert into booking.open_hold
 select told.*
   from jsonb_populate_recordset(null::booking.open_hold, %(rows)s::text::jsonb) told

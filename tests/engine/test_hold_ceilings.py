@@ -15,7 +15,9 @@ from infra.database import Database
 from infra.engine import Accepted, Command, CommandRequest, Refused, running_engine
 from infra.log.append import HoldCeilings
 from infra.master_key import MasterKey
+from infra.rebuilding import Tenant, owner_session, rebuild
 from infra.telemetry.metrics import Metrics
+from projections.catalogue import INLINE
 from tests.engine.conftest import HOUR, NINE, Studio, book, keyed, make_tenant
 
 CEILINGS = HoldCeilings(tenant=4, customer=2)
@@ -215,6 +217,18 @@ async def test_what_is_said_of_a_tenant_counts_for_it(
     say_of_tenant(studio, tenant, customer)
     await held(studio, hold(stage, 0, ANNA))
     assert await refused_ceiling(studio, hold(stage, 1, ANNA)) == said
+
+
+async def test_what_was_lost_and_rebuilt_is_counted_anew(studio: Studio, stage: ResourceId) -> None:
+    await held(studio, *(hold(stage, hour, None) for hour in range(3)))
+    with psycopg.connect(studio.owner_dsn) as owner:
+        owner.execute("delete from booking.open_hold")
+        owner.execute("update booking.tenant_head set open_holds = 0")
+    async with owner_session(studio.owner_dsn) as session:
+        tenant = Tenant(studio.tenant_id, "studio")
+        assert (await rebuild(session, tenant, INLINE["open_hold"])).inserted == 3
+    await held(studio, hold(stage, 3, None))
+    assert await refused_ceiling(studio, hold(stage, 4, None)) == ("tenant", 4)
 
 
 async def test_nought_is_no_ceiling(studio: Studio, stage: ResourceId) -> None:
