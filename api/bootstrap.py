@@ -87,6 +87,7 @@ async def running_services(
             metrics,
             connections=connections,
             prepared_statements=prepared_statements,
+            ceilings=guards.ceilings,
             appended=usage.appended,
         ) as running,
         buckets_in_redis(guards.redis_url) as shared_buckets,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from infra.limits import Allowance
 from infra.limits.of_tenants import DefaultLimits
+from infra.log.append import NO_CEILINGS, HoldCeilings
 from infra.settings import Settings
 
 
@@ -13,12 +14,14 @@ class Guards:
 
     Attributes:
         limits: of tenants of which nothing else is said.
+        ceilings: on open holds, of the same tenants.
         redis_url: where the buckets are that all processes share; None for each its own.
         cors_origins: whose pages may read answers.
         metrics_token: the operator's.
     """
 
     limits: DefaultLimits = field(default_factory=DefaultLimits)
+    ceilings: HoldCeilings = NO_CEILINGS
     redis_url: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
@@ -35,6 +38,7 @@ def guards_of(settings: Settings) -> Guards:
             tenant=Allowance(settings.tenant_rate, settings.tenant_burst),
             key=Allowance(settings.key_rate, settings.key_burst),
         ),
+        ceilings=HoldCeilings(settings.hold_ceiling, settings.customer_hold_ceiling),
         redis_url=settings.redis_url,
         cors_origins=settings.cors_origins,
         metrics_token=settings.metrics_token,

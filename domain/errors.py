@@ -7,6 +7,7 @@
     ├── UnknownResources      the tenant has no such resources
     ├── ResourceRetired       the resources take no new claims
     ├── SlotTaken             others hold or have confirmed the resources in that period
+    ├── TooManyHolds          the tenant, or a customer, has as many open holds as it may
     └── BookingRefused        the booking itself stands in the way (abstract)
         ├── HoldLapsed        the hold is past its expiry
         └── InvalidTransition its status does not allow it (abstract)
@@ -118,6 +119,19 @@ class SlotTaken(DomainError):
 
     conflicts: tuple[Conflict, ...]
     more: bool = False
+
+
+@dataclass(eq=False)
+class TooManyHolds(DomainError):
+    """One more hold would be more than may be open at once.
+
+    Attributes:
+        of: whose they are: the tenant's all together, or those for one customer.
+        ceiling: how many may be open.
+    """
+
+    of: Literal["tenant", "customer"]
+    ceiling: int
 
 
 @dataclass(eq=False)

@@ -28,6 +28,10 @@ KEY_RATE = 5_000.0
 """Requests a second, or commands of `/v1/commands`: more than one process works off, so that nobody
 meets it by ordinary work. Within a process, tenants share its places, its queue and its rounds."""
 MOST_REQUESTS = 1_000_000
+HOLD_CEILING = 10_000
+CUSTOMER_HOLD_CEILING = 100
+MOST_HOLDS = 100_000
+"""Each hold is counted anew with the next one, so a ceiling has one itself."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["console", "json"]
@@ -86,6 +90,8 @@ class Settings(BaseSettings):
         tenant_burst: requests at once of a tenant; else five seconds' worth of its rate.
         key_rate: requests a second of one API key or person; 0 for no limit.
         key_burst: requests at once of one key or person; else five seconds' worth of its rate.
+        hold_ceiling: open holds of a tenant, unless said otherwise of it; 0 for any number.
+        customer_hold_ceiling: open holds for one customer; likewise.
         cors_origins: the origins whose pages may read answers.
         metrics_token: what an operator shows to see the figures of single tenants in `/metrics`.
     """
@@ -136,6 +142,12 @@ class Settings(BaseSettings):
     key_rate: float = Field(KEY_RATE, validation_alias="BOOKING_KEY_RATE", ge=0, le=MOST_REQUESTS)
     key_burst: int | None = Field(
         None, validation_alias="BOOKING_KEY_BURST", ge=1, le=MOST_REQUESTS
+    )
+    hold_ceiling: int = Field(
+        HOLD_CEILING, validation_alias="BOOKING_HOLD_CEILING", ge=0, le=MOST_HOLDS
+    )
+    customer_hold_ceiling: int = Field(
+        CUSTOMER_HOLD_CEILING, validation_alias="BOOKING_CUSTOMER_HOLD_CEILING", ge=0, le=MOST_HOLDS
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="BOOKING_CORS_ORIGINS"

@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from typing import Literal
 
 from projections.inline import InlineProjection
+from projections.open_hold.rebuilding import OPEN_HOLD
 from projections.reservation.rebuilding import RESERVATION
 from projections.resource.rebuilding import RESOURCE
 
-InlineName = Literal["reservation", "resource"]
+InlineName = Literal["reservation", "resource", "open_hold"]
 
-INLINE: Mapping[InlineName, InlineProjection] = {"reservation": RESERVATION, "resource": RESOURCE}
+INLINE: Mapping[InlineName, InlineProjection] = {
+    "reservation": RESERVATION,
+    "resource": RESOURCE,
+    "open_hold": OPEN_HOLD,
+}
 """Those that are written in the transaction which appends the events."""

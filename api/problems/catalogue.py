@@ -161,6 +161,21 @@ RESOURCE_RETIRED = ProblemKind(
     fields=_BOOKING_STATUS | {"resource_ids": "The retired ones."},
     example={"resource_ids": [_RESOURCE]},
 )
+TOO_MANY_HOLDS = ProblemKind(
+    name="too-many-holds",
+    status=HTTPStatus.CONFLICT,
+    title="As many holds are open as may be",
+    meaning="The tenant, or the customer, has as many open holds as it may have at once, so that "
+    "nobody keeps from all others what is not booked. A hold past its expiry does not count.",
+    remedy="Confirm or release holds that stand, or wait until some lapse; then send it again, "
+    "under a new `Idempotency-Key`. `booking tenant limits` changes the ceilings.",
+    detail="The customer may have 100 open holds at once.",
+    fields={
+        "of": "Whose holds they are: all of the `tenant`, or those for one `customer`.",
+        "ceiling": "How many may be open at once.",
+    },
+    example={"of": "customer", "ceiling": 100},
+)
 NOT_ATTEMPTED = ProblemKind(
     name="not-attempted",
     status=HTTPStatus.CONFLICT,

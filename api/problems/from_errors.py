@@ -4,6 +4,7 @@ InvalidPeriod, InvalidResources, HoldExpiryPassed           422 validation-faile
 UnknownResources                                            422 unknown-resource
 ResourceRetired                                             409 resource-retired
 SlotTaken                                                   409 booking-conflict
+TooManyHolds                                                409 too-many-holds
 HoldLapsed                                                  409 hold-lapsed
 CannotConfirm, -Release, -Cancel, -Reschedule, -Lapse       409 invalid-transition
 NotFound                                                    404 not-found
@@ -109,6 +110,16 @@ def _(error: domain.SlotTaken, _part: RequestPart) -> Problem:
         kind=catalogue.BOOKING_CONFLICT,
         detail=f"{count} in the way.",
         members={"conflicts": error.conflicts} | ({"more_conflicts": True} if error.more else {}),
+    )
+
+
+@problem_of.register
+def _(error: domain.TooManyHolds, _part: RequestPart) -> Problem:
+    whose = "The customer" if error.of == "customer" else "The tenant"
+    return Problem(
+        kind=catalogue.TOO_MANY_HOLDS,
+        detail=f"{whose} may have {_count(error.ceiling, 'open hold', 'open holds')} at once.",
+        members={"of": error.of, "ceiling": error.ceiling},
     )
 
 

@@ -56,6 +56,7 @@ router = APIRouter(route_class=StrictRoute)
             catalogue.UNKNOWN_RESOURCE,
             catalogue.BOOKING_CONFLICT,
             catalogue.RESOURCE_RETIRED,
+            catalogue.TOO_MANY_HOLDS,
         ],
     ),
 )
@@ -106,7 +107,7 @@ async def read_booking(request: Request, booking_id: BookingPath) -> Response:
             headers=kinds.ANSWERS_CHANGE,
             links=links.OF_BOOKING,
         ),
-        problems=kinds.CHANGE_PROBLEMS,
+        problems=[*kinds.CHANGE_PROBLEMS, catalogue.TOO_MANY_HOLDS],
     ),
 )
 async def amend_booking(

@@ -15,6 +15,7 @@ from infra.customer_vault import CustomerVault
 from infra.engine.engine import BookingEngine
 from infra.engine.loading import StreamLoader
 from infra.engine.trail import AuditTrail
+from infra.log.append import NO_CEILINGS, HoldCeilings
 from infra.log.commit_queue import CommitQueue, QueueLimits, QueueObserver
 from infra.log.door import PostgresDoor
 from infra.master_key import MasterKey
@@ -55,6 +56,7 @@ async def running_engine(
     waits: Waits | None = None,
     connections: int = 10,
     prepared_statements: bool = True,
+    ceilings: HoldCeilings = NO_CEILINGS,
     appended: Callable[[TenantId, int], None] = lambda _tenant_id, _events: None,
 ) -> AsyncIterator[RunningEngine]:
     """Runs an engine. On leaving, what waits in its queue is committed and answered first.
@@ -67,6 +69,7 @@ async def running_engine(
         waits: of the connections.
         connections: how many at most; those of the queue's flights among them.
         prepared_statements: off behind a proxy that gives each transaction another connection.
+        ceilings: how many holds may be open, where nothing else is said of a tenant.
         appended: is told how many events were appended to whose log.
 
     Raises:
@@ -88,7 +91,9 @@ async def running_engine(
         mapper = EventMapper()
         loader = StreamLoader(pool, mapper)
         rounds = Rounds()
-        engine = BookingEngine(loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds)
+        engine = BookingEngine(
+            loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings
+        )
         yield RunningEngine(engine, AuditTrail(pool), queue, rounds, pool)
         await queue.close()
     finally:

@@ -22,7 +22,7 @@ from infra.engine.turns import Turns
 from infra.engine.unit import NeedsFreshView, Unit
 from infra.engine.view import Loaded, View
 from infra.errors import CommandFailed, Contended, OutcomeUnknown, Overloaded, Unavailable
-from infra.log.append import Outcome, Verdict
+from infra.log.append import HoldCeilings, Outcome, Verdict
 from infra.log.commit_queue import CommitQueue, Series
 from infra.pacing import Pace, Rounds
 
@@ -53,6 +53,7 @@ class BookingEngine:
         mapper: EventMapper,
         clock: Callable[[], datetime],
         rounds: Rounds,
+        ceilings: HoldCeilings,
     ) -> None:
         """Keeps its parts; the composition root makes them.
 
@@ -63,6 +64,7 @@ class BookingEngine:
             mapper: writes events.
             clock: the time now, with a time zone; used only where the database's will check it.
             rounds: shared by all that takes long in this process.
+            ceilings: how many holds may be open, where nothing else is said of a tenant.
         """
         self._loader = loader
         self._queue = queue
@@ -71,6 +73,7 @@ class BookingEngine:
         self._clock = clock
         self._turns = Turns()
         self._rounds = rounds
+        self._ceilings = ceilings
 
     async def execute(self, caller: Caller, request: CommandRequest) -> Result:
         """Does what one command asks.
@@ -223,10 +226,10 @@ class BookingEngine:
             for place, unit in enumerate(units):
                 await pace.pause()
                 try:
-                    decision = unit.decide(view, seal, self._mapper)
+                    decision = unit.decide(view, seal, self._mapper, self._ceilings)
                 except NeedsFreshView:
                     view = await self._view(tenant_id, units[place:], fresh=True)
-                    decision = unit.decide(view, seal, self._mapper)
+                    decision = unit.decide(view, seal, self._mapper, self._ceilings)
                 outcome = None
                 if decision.append is not None:
                     outcome = self._queue.enqueue(tenant_id, decision.append, series)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 from uuid import UUID
 
 from domain.errors import (
@@ -10,6 +10,7 @@ from domain.errors import (
     DomainError,
     ResourceRetired,
     SlotTaken,
+    TooManyHolds,
     UnknownResources,
     domain_error_from,
 )
@@ -27,10 +28,16 @@ Five hundred commands may come in one call, so a thousand each would be an answe
 
 
 class Blocker(TypedDict):
-    """Who stood in the way of which claim, as `booking.in_the_way` tells it."""
+    """What stood in the way of a command, as the functions of the database tell it.
+
+    A ceiling on open holds (`booking.above_ceiling`) has `of` and `ceiling`; who stands in the way
+    of a claim (`booking.in_the_way`) has all the others.
+    """
 
     problem: str
     claimant: str
+    of: NotRequired[Literal["tenant", "customer"]]
+    ceiling: NotRequired[int]
     resource_id: str
     booking_id: str
     start_time: str
@@ -70,6 +77,8 @@ def refusal_in(outcome: Outcome, unit: Unit) -> Refused:
 def _conflict_error(blockers: Sequence[Blocker]) -> DomainError:
     """Names what does not exist before what is retired, and both before who was there first."""
     problems = {blocker["problem"] for blocker in blockers}
+    if "too-many-holds" in problems:
+        return TooManyHolds(blockers[0]["of"], blockers[0]["ceiling"])
     if "unknown-resource" in problems:
         return UnknownResources(_resources_of(blockers, "unknown-resource"))
     if "resource-retired" in problems:

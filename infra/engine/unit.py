@@ -18,6 +18,7 @@ from domain.customer import Seal
 from domain.deciding import decide
 from domain.errors import DomainError, HoldExpiryPassed, InvalidPeriod, InvalidResources
 from domain.mapper import EventMapper
+from domain.open_holds import holds_from
 from domain.resource import Resource
 from infra.engine.command_facts import customer_in, deadline_of, kind_of, stream_of
 from infra.engine.decision import Decision
@@ -25,7 +26,7 @@ from infra.engine.requests import Accepted, Aggregate, Caller, CommandRequest, R
 from infra.engine.view import View
 from infra.errors import AlreadyExists, EngineError, NotFound, VersionMismatch
 from infra.identity import new_id
-from infra.log.append import AppendCommand, NewEvent, Outcome, Refusal, ResourceRow
+from infra.log.append import AppendCommand, HoldCeilings, NewEvent, Outcome, Refusal, ResourceRow
 
 _FORM_ERRORS = (EngineError, InvalidPeriod, InvalidResources, HoldExpiryPassed)
 """Refusals that no key keeps: the same request may fare better another time."""
@@ -83,13 +84,16 @@ class Unit:
         carried = (customer_in(request.command) for request in self.requests)
         return {customer.id for customer in carried if customer is not None}
 
-    def decide(self, view: View, seal: Seal, mapper: EventMapper) -> Decision:
+    def decide(
+        self, view: View, seal: Seal, mapper: EventMapper, ceilings: HoldCeilings
+    ) -> Decision:
         """Lets the domain decide.
 
         Args:
             view: what is known.
             seal: seals personal data.
             mapper: writes events.
+            ceilings: how many holds may be open, for the log to count.
 
         Raises:
             NeedsFreshView: it would be refused, but the view may be old.
@@ -132,6 +136,8 @@ class Unit:
             expect=expect,
             events=self._new_events(events, mapper),
             changes=claims_from(events),
+            holds=holds_from(events),
+            ceilings=ceilings,
             resources=tuple(
                 _resource_row(aggregate, own_events[aggregate.id])
                 for aggregate in touched.values()

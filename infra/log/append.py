@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 from domain.claims import Claim, ReservationChanges
 from domain.ids import TenantId
+from domain.open_holds import NO_HOLD_CHANGES, HoldChanges
 
 NO_CHANGES = ReservationChanges(vacated=(), claimed=(), confirmed=())
 
@@ -62,6 +63,22 @@ class ResourceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldCeilings:
+    """How many holds may be open at once, where nothing else is said of the tenant.
+
+    Attributes:
+        tenant: of the whole tenant; 0 for any number.
+        customer: of one of its customers; 0 for any number.
+    """
+
+    tenant: int = 0
+    customer: int = 0
+
+
+NO_CEILINGS = HoldCeilings()
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """What the domain refused, on its way to the receipt.
 
@@ -84,6 +101,8 @@ class AppendCommand:
             makes sending it twice safe.
         events: in the order of their streams' versions.
         changes: what the events do to the reservations.
+        holds: what they do to the open holds.
+        ceilings: how many of these there may be.
         resources: what they do to the resources.
         keys: idempotency keys; several for an atomic group.
         fingerprint: of the request, as hexadecimal digits; only with keys.
@@ -95,6 +114,8 @@ class AppendCommand:
     expect: Mapping[UUID, int]
     events: tuple[NewEvent, ...] = ()
     changes: ReservationChanges = NO_CHANGES
+    holds: HoldChanges = NO_HOLD_CHANGES
+    ceilings: HoldCeilings = NO_CEILINGS
     resources: tuple[ResourceRow, ...] = ()
     keys: tuple[str, ...] = ()
     fingerprint: str | None = None
@@ -124,12 +145,9 @@ class AppendCommand:
             fields["deadline"] = self.deadline
         if self.refusal is not None:
             fields |= {"refusal": self.refusal.facts, "unkept": not self.refusal.kept}
-        if self.changes.vacated:
-            fields["vacate"] = self.changes.vacated
-        if self.changes.claimed:
-            fields["claims"] = [_claim_fields(claim) for claim in self.changes.claimed]
-        if self.changes.confirmed:
-            fields["confirm"] = self.changes.confirmed
+        fields |= _change_fields(self.changes)
+        if self.holds:
+            fields |= {"holds": self.holds, "ceilings": self.ceilings}
         if self.resources:
             fields["resources"] = self.resources
         if self.events:
@@ -220,6 +238,17 @@ def _replayed(receipt: dict[str, JsonValue]) -> Outcome:
         replayed=True,
         facts=cast("dict[str, JsonValue]", receipt["facts"]),
     )
+
+
+def _change_fields(changes: ReservationChanges) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    if changes.vacated:
+        fields["vacate"] = changes.vacated
+    if changes.claimed:
+        fields["claims"] = [_claim_fields(claim) for claim in changes.claimed]
+    if changes.confirmed:
+        fields["confirm"] = changes.confirmed
+    return fields
 
 
 def _claim_fields(claim: Claim) -> dict[str, object]:

@@ -20,6 +20,7 @@ from threading import Event
 from uuid import UUID
 
 from eventsourcing import persistence as library
+from eventsourcing.domain import CanMutateAggregate
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
@@ -28,9 +29,10 @@ from psycopg_pool import ConnectionPool
 from pydantic_core import to_json
 
 from domain.booking import Booking
-from domain.claims import ReservationChanges, claims_from
+from domain.claims import claims_from
 from domain.ids import TenantId
 from domain.mapper import EVENTS, EventMapper, UnknownVersion
+from domain.open_holds import holds_from
 from domain.resource import Resource
 from infra.identity import new_id
 from infra.log.append import AppendCommand, NewEvent, Verdict
@@ -234,6 +236,7 @@ class TenantRecorder(library.ApplicationRecorder):
 
     def _command(self, stored_events: Sequence[StoredEvent]) -> AppendCommand:
         command_id = new_id()
+        happened = self._happened(stored_events)
         metadata = to_json(
             {
                 "actor": self._actor,
@@ -255,18 +258,20 @@ class TenantRecorder(library.ApplicationRecorder):
                 )
                 for event in stored_events
             ),
-            changes=self._changes(stored_events),
+            changes=claims_from(happened),
+            holds=holds_from(happened),
         )
 
-    def _changes(self, stored_events: Sequence[StoredEvent]) -> ReservationChanges:
+    def _happened(self, stored_events: Sequence[StoredEvent]) -> list[CanMutateAggregate[UUID]]:
+        """Gives the events that the inline projections have to follow."""
         if any(event.topic in _RESOURCE_TOPICS for event in stored_events):
             raise library.NotSupportedError("Resources are changed through the engine.")
         try:
-            return claims_from(
+            return [
                 self._mapper.to_domain_event(event, _ANY_TIME)
                 for event in stored_events
                 if event.topic in _BOOKING_TOPICS
-            )
+            ]
         except (library.MapperDeserialisationError, UnknownVersion) as error:
             raise library.DataError(f"The claims of a booking cannot be told: {error}") from error
 

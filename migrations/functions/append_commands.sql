@@ -1,4 +1,4 @@
--- Revision 2.
+-- Revision 3.
 --
 -- The one door to the log. append_batch takes many tenants' waiting commands in one round trip and one commit; append_commands
 -- decides one tenant's commands, one after the other, under the lock of its head row. The pieces below are called by it alone.
@@ -138,6 +138,104 @@ begin
 end $$;
 
 
+-- The ceilings on open holds that a command would pass: [{problem, claimant, of, ceiling}], of the tenant or of a customer, or null.
+-- p_holds and p_ceilings are the command's; what is said of the tenant counts before p_ceilings, and 0 is no ceiling. A hold past
+-- its expiry is as good as gone, but still among p_open, the tenant's rows: only where these would be too many are they counted.
+create or replace function booking.above_ceiling(
+    p_tenant uuid, p_open int, p_holds jsonb, p_ceilings jsonb, p_now timestamptz
+) returns jsonb
+language plpgsql stable security invoker as $$
+#variable_conflict use_column
+declare
+    of_tenant    int := p_ceilings ->> 'tenant';
+    of_customer  int := p_ceilings ->> 'customer';
+    own          record;
+    closed       uuid[] := array(select jsonb_array_elements_text(p_holds -> 'closed')::uuid);
+    passed       jsonb;
+begin
+    select hold_ceiling, customer_hold_ceiling into own from booking.tenant_limit where tenant_id = p_tenant;
+    of_tenant := coalesce(own.hold_ceiling, of_tenant);
+    of_customer := coalesce(own.customer_hold_ceiling, of_customer);
+
+    if of_tenant > 0 and p_open + jsonb_array_length(p_holds -> 'opened') > of_tenant and p_holds @? '$.opened[0]' then
+        select jsonb_build_array(jsonb_build_object(
+                   'problem', 'too-many-holds', 'claimant', p_holds -> 'opened' -> -1 -> 'booking_id', 'of', 'tenant',
+                   'ceiling', of_tenant))
+          into passed
+          from (select
+                  from booking.open_hold standing
+                 where standing.tenant_id = p_tenant
+                   and (standing.hold_expires_at is null or standing.hold_expires_at > p_now)
+                   and not standing.booking_id = any (closed)
+                 limit of_tenant) standing
+        having count(*) + jsonb_array_length(p_holds -> 'opened') > of_tenant;
+    end if;
+
+    if passed is null and of_customer > 0 then
+        with coming as (
+            select given.booking_id, given.customer_key_id, given.nth
+              from rows from (jsonb_to_recordset(p_holds -> 'opened') as (booking_id uuid, customer_key_id uuid))
+                   with ordinality as given (booking_id, customer_key_id, nth)
+            union all
+            select given.booking_id, given.customer_key_id, given.nth
+              from rows from (jsonb_to_recordset(p_holds -> 'reassigned') as (booking_id uuid, customer_key_id uuid))
+                   with ordinality as given (booking_id, customer_key_id, nth)
+              join booking.open_hold standing
+                on standing.tenant_id = p_tenant and standing.booking_id = given.booking_id
+             where standing.customer_key_id is distinct from given.customer_key_id
+        )
+        select jsonb_agg(jsonb_build_object(
+                   'problem', 'too-many-holds', 'claimant', more.claimant, 'of', 'customer', 'ceiling', of_customer))
+          into passed
+          from (select coming.customer_key_id, count(*) as holds,
+                       (array_agg(coming.booking_id order by coming.nth desc))[1] as claimant
+                  from coming
+                 where coming.customer_key_id is not null
+                 group by coming.customer_key_id) more
+         cross join lateral (
+                   select count(*) as holds
+                     from (select
+                             from booking.open_hold standing
+                            where standing.tenant_id = p_tenant and standing.customer_key_id = more.customer_key_id
+                              and (standing.hold_expires_at is null or standing.hold_expires_at > p_now)
+                              and not standing.booking_id = any (closed)
+                            limit of_customer) standing
+               ) standing
+         where standing.holds + more.holds > of_customer;
+    end if;
+    return passed;
+end $$;
+
+
+-- The projection of open holds, as the events just appended leave it; p_lapsed are the holds that gave way. How many rows came.
+create or replace function booking.put_holds(p_tenant uuid, p_holds jsonb, p_lapsed uuid[]) returns int
+language plpgsql volatile security invoker as $$
+declare
+    closed uuid[] := array(select jsonb_array_elements_text(p_holds -> 'closed')::uuid) || p_lapsed;
+    came   int := 0;
+    gone   int := 0;
+begin
+    if closed <> '{}' then
+        delete from booking.open_hold where tenant_id = p_tenant and booking_id = any (closed);
+        get diagnostics gone = row_count;
+    end if;
+    if p_holds @? '$.opened[0]' then
+        insert into booking.open_hold (tenant_id, booking_id, customer_key_id, hold_expires_at)
+        select p_tenant, opened.booking_id, opened.customer_key_id, opened.hold_expires_at
+          from jsonb_to_recordset(p_holds -> 'opened') as opened (
+                   booking_id uuid, customer_key_id uuid, hold_expires_at timestamptz);
+        get diagnostics came = row_count;
+    end if;
+    if p_holds @? '$.reassigned[0]' then
+        update booking.open_hold standing
+           set customer_key_id = given.customer_key_id
+          from jsonb_to_recordset(p_holds -> 'reassigned') as given (booking_id uuid, customer_key_id uuid)
+         where standing.tenant_id = p_tenant and standing.booking_id = given.booking_id;
+    end if;
+    return came - gone;
+end $$;
+
+
 -- All the claims of one command, or none. Who stood in the way comes back in blockers; holds past their expiry do not stand,
 -- they give way: their claims are gone on return, and lapsed names them so that the caller records it.
 create or replace function booking.take_claims(
@@ -182,6 +280,8 @@ end $$;
 --   series       the call that it came in with others, whose order counts: after one that must be decided again, so must they
 --   refusal      what the domain refused already: recorded under the keys, unless unkept
 --   vacate       bookings whose claims go;  claims: those that come;  confirm: bookings whose claims become confirmed
+--   holds        {closed: bookings that are open holds no more, opened: [{booking_id, customer_key_id, hold_expires_at}],
+--                reassigned: [{booking_id, customer_key_id}]}, with ceilings {tenant, customer} where nothing else is said of the tenant
 --   resources    rows of the resource projection as they shall be, each with its last event, counted back from the command's last
 --   events       [{stream, version, topic, state, metadata}]
 --   facts        kept in the receipt, whatever the verdict, for whoever renders the answer again
@@ -263,7 +363,7 @@ begin
     for command in
         select * from jsonb_to_recordset(p_commands) as (
             keys text[], fingerprint text, expect jsonb, deadline timestamptz, series text, refusal jsonb, unkept boolean,
-            vacate uuid[], claims jsonb, confirm uuid[], resources jsonb, events jsonb, facts jsonb)
+            vacate uuid[], claims jsonb, confirm uuid[], holds jsonb, ceilings jsonb, resources jsonb, events jsonb, facts jsonb)
     loop
         ix := ix + 1;
         first_seq := null; last_seq := null; blockers := null; lapsed := null; receipt := null;
@@ -286,11 +386,19 @@ begin
             broken := broken || command.series; info := versions; return next; continue;
         end if;
 
-        -- 3. Refused by the domain, or decided by the claims.
+        -- 3. Refused by the domain, by a ceiling, or decided by the claims.
         if command.refusal is not null then
             verdict := 'refused'; info := command.refusal;
         else
-            if command.claims is not null then
+            if command.holds is not null then
+                head.open_holds := coalesce(
+                    head.open_holds, (select count(*) from booking.open_hold where tenant_id = p_tenant));
+                blockers := booking.above_ceiling(
+                    p_tenant, head.open_holds, command.holds, command.ceilings, decided_at);
+            end if;
+            if blockers is not null then
+                null;   -- nothing is touched
+            elsif command.claims is not null then
                 taken := booking.take_claims(p_tenant, command.claims, command.vacate, command.expect, decided_at);
                 blockers := taken.blockers; lapsed := taken.lapsed;
             elsif command.vacate is not null then
@@ -305,6 +413,9 @@ begin
             if command.confirm is not null then
                 update booking.reservation set status = 'confirmed', hold_expires_at = null
                  where tenant_id = p_tenant and booking_id = any (command.confirm);
+            end if;
+            if command.holds is not null or lapsed is not null then
+                head.open_holds := head.open_holds + booking.put_holds(p_tenant, command.holds, lapsed);
             end if;
             new_events := coalesce(command.events, '[]');
             if lapsed is not null then
@@ -359,7 +470,7 @@ begin
     if appended <> '{}' then
         insert into booking.event select * from unnest(appended);
         update booking.tenant_head
-           set seq = head.seq, hash = head.hash, recorded_at = head.recorded_at
+           set seq = head.seq, hash = head.hash, recorded_at = head.recorded_at, open_holds = head.open_holds
          where tenant_id = p_tenant;
     end if;
     if receipts <> '{}' then
@@ -406,5 +517,6 @@ revoke execute on all functions in schema booking from public;
 grant execute on function booking.current_tenant() to booking_api, booking_background;
 grant execute on function
     booking.link_hash, booking.in_the_way, booking.in_each_others_way, booking.insert_claims, booking.take_claims, booking.put_resources,
+    booking.above_ceiling, booking.put_holds,
     booking.append_commands, booking.append_batch
 to booking_api;

@@ -34,6 +34,7 @@ ERRORS: dict[Exception, str] = {
     domain.UnknownResources((RESOURCE,)): "unknown-resource",
     domain.ResourceRetired((RESOURCE,)): "resource-retired",
     domain.SlotTaken((CONFLICT,)): "booking-conflict",
+    domain.TooManyHolds("customer", 100): "too-many-holds",
     domain.HoldLapsed(BOOKING, "held", MOMENT): "hold-lapsed",
     domain.CannotConfirm(BOOKING, "cancelled"): "invalid-transition",
     domain.CannotRelease(BOOKING, "cancelled"): "invalid-transition",

@@ -40,6 +40,7 @@ def test_the_tree_has_every_reason_of_the_domain() -> None:
         "InvalidResources",
         "ResourceRetired",
         "SlotTaken",
+        "TooManyHolds",
         "UnknownResources",
     ]
 

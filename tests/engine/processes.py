@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 import psycopg
 
@@ -67,6 +68,14 @@ class World:
             [tenant_id],
         )
         return {Claim(*row) for row in rows}
+
+    def open_holds(self, tenant_id: TenantId) -> dict[UUID, datetime | None]:
+        """The open holds, and when they lapse."""
+        rows = self.owner.execute(
+            "select booking_id, hold_expires_at from booking.open_hold where tenant_id = %s",
+            [tenant_id],
+        )
+        return dict(rows.fetchall())
 
 
 @contextmanager

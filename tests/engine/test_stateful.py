@@ -250,6 +250,11 @@ class Bookings(RuleBasedStateMachine):
         assert self.world.reservations(self.tenant_id) == set().union(*claims.values())
         told = {stream: standing_of(fold(events)) for stream, events in streams.items()}
         assert told == self.model.bookings
+        assert self.world.open_holds(self.tenant_id) == {
+            booking: standing.expires
+            for booking, standing in told.items()
+            if standing.status == "held"
+        }
 
     @property
     def caller(self) -> Caller:

@@ -30,6 +30,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "function_file": {"api": "all select", "background": "all select"},
     "migration": {"api": "all select", "background": "all select"},
     "reader_login": {"auditor": "own select", "analyst": "own select"},
+    "open_hold": {
+        "api": "own select insert update delete",
+        "projector": "all select insert update delete",
+    },
     "receipt": {"api": "own select insert update", "background": "all select delete"},
     "reservation": {
         "api": "own select insert update delete",

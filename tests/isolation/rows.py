@@ -79,6 +79,7 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.reservation
         values (%(tenant)s, %(id)s, %(id)s, '2027-03-01 9:00Z', '2027-03-01 18:00Z', 'held', null)
     """,
+    "open_hold": "insert into booking.open_hold values (%(tenant)s, %(id)s, null, null)",
     "reader_login": """
         insert into booking.reader_login (tenant_id, login, role)
         values (%(tenant)s, %(auditor)s, 'auditor'), (%(tenant)s, %(analyst)s, 'analyst')

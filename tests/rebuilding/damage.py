@@ -281,4 +281,42 @@ OF_RESOURCES = [
     ),
 ]
 
-DAMAGES = [*OF_CLAIMS, *OF_RESOURCES]
+OF_HOLDS = [
+    altered(
+        "open_hold",
+        "one is for somebody",
+        """
+        update booking.open_hold set customer_key_id = %(stage)s
+         where tenant_id = %(tenant)s and booking_id = %(b2)s
+        """,
+    ),
+    altered(
+        "open_hold",
+        "one never expires",
+        """
+        update booking.open_hold set hold_expires_at = null
+         where tenant_id = %(tenant)s and booking_id = %(b2)s
+        """,
+    ),
+    Damage(
+        "open_hold",
+        "one is lost",
+        1,
+        0,
+        (
+            """
+            delete from booking.open_hold
+             where tenant_id = %(tenant)s and booking_id = %(b2)s
+            """,
+        ),
+    ),
+    Damage(
+        "open_hold",
+        "a confirmed booking is among them",
+        0,
+        1,
+        ("insert into booking.open_hold values (%(tenant)s, %(b1)s, null, null)",),
+    ),
+]
+
+DAMAGES = [*OF_CLAIMS, *OF_RESOURCES, *OF_HOLDS]

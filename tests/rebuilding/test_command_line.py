@@ -64,8 +64,10 @@ async def test_equal_projections_are_told_with_0(
     assert run.stdout.splitlines() == [
         "reservation of neighbour: equal to the log (position 5, 0 events behind), 4 rows.",
         "resource of neighbour: equal to the log (position 5, 0 events behind), 2 rows.",
+        "open_hold of neighbour: equal to the log (position 5, 0 events behind), 1 row.",
         "reservation of studio: equal to the log (position 5, 0 events behind), 4 rows.",
         "resource of studio: equal to the log (position 5, 0 events behind), 2 rows.",
+        "open_hold of studio: equal to the log (position 5, 0 events behind), 1 row.",
         "Every row is what the log tells. Nothing is left to do.",
     ]
 

@@ -40,15 +40,16 @@ async def test_whatever_is_asked_the_tables_equal_the_fold_and_a_rebuild_changes
         assert tables.rows(name) == before
 
 
-async def test_both_projections_are_looked_at_at_one_position(
+async def test_all_projections_are_looked_at_at_one_position(
     tables: Tables, studio: Studio
 ) -> None:
     await tables.furnish()
     await studio.accepted(Cancel(booking_id=B1, reason=None))
-    both = await standings(tables.session, tables.tenant, [*INLINE.values()])
-    assert [(s.projection, s.position, s.rows, s.equal) for s in both] == [
+    found = await standings(tables.session, tables.tenant, [*INLINE.values()])
+    assert [(s.projection, s.position, s.rows, s.equal) for s in found] == [
         ("reservation", 6, 3, True),
         ("resource", 6, 2, True),
+        ("open_hold", 6, 1, True),
     ]
 
 

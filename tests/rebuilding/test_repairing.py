@@ -63,7 +63,7 @@ async def test_a_lost_table_becomes_byte_for_byte_what_it_was(
 ) -> None:
     await Wanderer(studio, seed, [await studio.resource()]).steps(100)
     before = {name: tables.texts(name) for name in INLINE}
-    tables.execute("truncate booking.reservation, booking.resource")
+    tables.execute("truncate booking.reservation, booking.resource, booking.open_hold")
     for name, texts in before.items():
         result = await tables.rebuild(name)
         assert (result.deleted, result.inserted, result.left) == (0, len(texts), 0)

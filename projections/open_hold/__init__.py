@@ -1,0 +1,1 @@
+"""The holds that are open: what a ceiling on hoarding counts."""

@@ -1,0 +1,218 @@
+"""What is another tenant's is answered, byte for byte, like what nobody has: on every route.
+
+The OpenAPI document says which routes there are, and its examples tell one story with the same few
+ids throughout; here these become a tenant's real ones, or ids that nobody has.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from httpx import Response
+
+from api.app import build_app
+from api.schemas import examples
+from infra.database import Database
+from infra.identity import new_id
+from tests.api.conftest import Json, Studio, new_booking
+
+PLACEHOLDERS = {
+    "stage": examples.STAGE_ID,
+    "camera": examples.CAMERA_ID,
+    "booking": examples.BOOKING_ID,
+    "other booking": examples.OTHER_BOOKING_ID,
+}
+IN_PATHS = {"{booking_id}": examples.BOOKING_ID, "{resource_id}": examples.STAGE_ID}
+IN_QUERIES: Mapping[str, list[str]] = {
+    "resource_id": [examples.STAGE_ID, examples.CAMERA_ID],
+    "from": ["2036-03-01T00:00:00Z"],
+    "to": ["2036-04-01T00:00:00Z"],
+}
+NAMES_NOTHING = {
+    "POST /v1/resources",
+    "GET /v1/resources",
+    "GET /v1/events",
+    "GET /v1/usage",
+    "GET /metrics",
+}
+"""Operations that take nobody's id; whose rows they answer is for row-level security to say."""
+
+Ids = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A request as the document describes it, about the things of its examples."""
+
+    method: str
+    path: str
+    query: str
+    body: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def names_something(self) -> bool:
+        text = f"{self.path}?{self.query} {self.body}"
+        return any(placeholder in text for placeholder in PLACEHOLDERS.values())
+
+    async def ask(self, studio: Studio, ids: Ids, headers: Mapping[str, str]) -> Response:
+        path, query, body = (
+            told(text, PLACEHOLDERS, ids) for text in (self.path, self.query, self.body)
+        )
+        if body:
+            headers = {"Content-Type": "application/json", **headers}
+        url = f"{path}?{query}" if query else path
+        return await studio.client.request(self.method, url, content=body, headers=headers)
+
+
+def told(text: str, of: Ids, instead: Ids) -> str:
+    for name, value in of.items():
+        text = text.replace(value, instead[name])
+    return text
+
+
+def operations() -> Iterator[Operation]:
+    for path, methods in build_app().openapi()["paths"].items():
+        for method, described in methods.items():
+            if "x-permission" not in described:
+                continue
+            parameters = described.get("parameters", [])
+            query = {
+                parameter["name"]: IN_QUERIES[parameter["name"]]
+                for parameter in parameters
+                if parameter["in"] == "query" and parameter["name"] in IN_QUERIES
+            }
+            content = described.get("requestBody", {}).get("content", {})
+            example: Json | None = content.get("application/json", {}).get("example")
+            real_path = path
+            for variable, placeholder in IN_PATHS.items():
+                real_path = real_path.replace(variable, placeholder)
+            yield Operation(
+                method.upper(),
+                real_path,
+                urlencode(query, doseq=True),
+                # The story plays in 2026; a hold must not have expired.
+                "" if example is None else json.dumps(example).replace('"2026-', '"2036-'),
+            )
+
+
+OPERATIONS = list(operations())
+ASKING = [operation for operation in OPERATIONS if operation.names_something]
+
+
+def test_every_operation_that_names_something_is_asked() -> None:
+    others = {str(operation) for operation in OPERATIONS} - {str(asked) for asked in ASKING}
+    assert others == NAMES_NOTHING
+    assert len(ASKING) >= 13
+
+
+async def furnished(studio: Studio) -> Ids:
+    stage, camera = await studio.resource("Stage"), await studio.resource("Camera")
+    period = {"start_time": "2036-03-05T09:00:00Z", "end_time": "2036-03-05T10:00:00Z"}
+    one = await studio.booking(stage, status="held", **period)
+    other = await studio.booking(camera, **period)
+    return {
+        "stage": stage,
+        "camera": camera,
+        "booking": str(one["id"]),
+        "other booking": str(other["id"]),
+    }
+
+
+def nobodys() -> Ids:
+    return {name: str(new_id()) for name in PLACEHOLDERS}  # in order, as those that were made are
+
+
+def everything(database: Database) -> list[tuple[str, ...]]:
+    """Whatever the two tenants' logs and claims hold."""
+    with psycopg.connect(database.owner_dsn) as owner:
+        return [
+            *owner.execute("select e::text from booking.event e order by tenant_id, seq"),
+            *owner.execute("select r::text from booking.reservation r order by 1"),
+        ]
+
+
+def bytes_of(answer: Response, ids: Ids) -> tuple[int, dict[str, str], str]:
+    """The answer, but for what is said of the request: the ids that it named, and its own."""
+    headers = {name: told(value, ids, PLACEHOLDERS) for name, value in answer.headers.items()}
+    request_id = headers.pop("x-request-id")
+    headers.pop("ratelimit", None)
+    return (
+        answer.status_code,
+        headers,
+        told(answer.text.replace(request_id, "the request"), ids, PLACEHOLDERS),
+    )
+
+
+@pytest.mark.parametrize("operation", ASKING, ids=str)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"If-Match": '"1"'}, {"Idempotency-Key": "k", "If-Match": "*"}],
+    ids=["plain", "if-match", "keyed"],
+)
+async def test_anothers_is_answered_like_what_nobody_has(
+    studio: Studio,
+    other_studio: Studio,
+    database: Database,
+    operation: Operation,
+    headers: dict[str, str],
+) -> None:
+    theirs, absent = await furnished(other_studio), nobodys()
+    before = everything(database)
+
+    answers = [bytes_of(await operation.ask(studio, ids, headers), ids) for ids in (theirs, absent)]
+
+    assert answers[0] == answers[1]
+    assert answers[0][0] in (200, 404, 422)  # 200: /v1/commands answers for each of its commands
+    assert everything(database) == before
+
+
+async def test_the_same_requests_find_what_is_ones_own(
+    studio: Studio, other_studio: Studio
+) -> None:
+    """Else the test above would compare one mistake with another."""
+    for operation in ASKING:
+        own, theirs = await furnished(studio), await furnished(other_studio)
+        mine = bytes_of(await operation.ask(studio, own, {}), own)
+        other = bytes_of(await operation.ask(studio, theirs, {}), theirs)
+        assert mine[0] in (200, 201, 409), (operation, mine)
+        assert mine != other, operation
+
+
+async def test_anothers_idempotency_key_is_a_new_key(studio: Studio, other_studio: Studio) -> None:
+    answers = []
+    for each in (other_studio, studio):
+        stage = await each.resource()
+        booked = await each.post("/v1/bookings", new_booking([stage]), Idempotency_Key="shared")
+        assert booked.status_code == 201
+        assert "idempotent-replayed" not in booked.headers
+        answers.append(booked.json()["id"])
+    assert answers[0] != answers[1]
+
+
+async def test_anothers_cursor_is_answered_like_one_that_nobody_made(
+    studio: Studio, other_studio: Studio
+) -> None:
+    for name in ("A", "B"):
+        await studio.resource(name)
+        await other_studio.resource(name)
+    page = (await other_studio.get("/v1/resources?limit=1")).json()
+    made_up = page["next_cursor"][:-4] + "AAAA"
+    answers = [
+        bytes_of(await studio.get(f"/v1/resources?limit=1&cursor={cursor}"), {})
+        for cursor in (page["next_cursor"], made_up)
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 422
+
+
+def test_the_examples_are_about_the_same_things(app: FastAPI) -> None:
+    text = json.dumps(app.openapi())
+    for placeholder in PLACEHOLDERS.values():
+        assert placeholder in text
