@@ -93,8 +93,16 @@ create policy directory_new on booking.tenant_head for insert to booking_directo
 
 create policy background_all on booking.webhook_delivery to booking_background using (true);
 
+-- An auditor sees who a user is that an event names: by the issuer's id of them, and not by name or address.
+create policy auditor_own_tenants on booking.person for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+
 grant select on booking.organisation, booking.person to booking_api;
-grant select, insert, update on booking.organisation, booking.account, booking.person to booking_directory;
+grant select (tenant_id, user_id, issuer, subject, role, since, removed_at) on booking.person to booking_auditor;
+-- What a row is of stays as it came: nobody makes one tenant's person or organisation another's.
+grant select, insert, update (slug, name, told_at, removed_at) on booking.organisation to booking_directory;
+grant select, insert, update (email, name, told_at, removed_at) on booking.account to booking_directory;
+grant select, insert, update (email, name, role, told_at, removed_at) on booking.person to booking_directory;
 grant select, insert on booking.webhook_delivery to booking_directory;
 grant select, insert (tenant_id, slug, name), update (name) on booking.tenant to booking_directory;
 grant insert (tenant_id) on booking.tenant_head to booking_directory;

@@ -43,4 +43,4 @@ create policy background_begins on booking.usage for insert to booking_backgroun
 create policy background_adds on booking.usage for update to booking_background using (true) with check (true);
 
 grant select on booking.tenant_limit, booking.usage to booking_api;
-grant select, insert, update on booking.usage to booking_background;
+grant select, insert, update (commands, events, queries, seconds, refused) on booking.usage to booking_background;
