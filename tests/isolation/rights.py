@@ -57,11 +57,9 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "projector": "all select insert update delete",
     },
     "organisation": {
-        "api": "own select",
         "directory": "all select insert update(slug,name,told_at,removed_at)",
     },
     "person": {
-        "api": "own select",
         "directory": "all select insert update(email,name,role,told_at,removed_at)",
         "auditor": "own select(tenant_id,user_id,issuer,subject,role,since,removed_at)",
     },
