@@ -1,8 +1,8 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -15,20 +15,18 @@ from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.garbage import spare_the_long_lived
 from api.guards import Guards, guards_of
-from api.issuers import issuers_of
+from api.issuers import Issuers, issuers_of, vouching
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from api.services import Services, provide
-from infra.access import ApiKeys, Authenticator, BearerAuthenticator
-from infra.access.tokens import TokenIssuer, token_authenticators
+from infra.access import ApiKeys, BearerAuthenticator
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_secret
 from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
 from infra.master_key import MasterKey
-from infra.people import ClerkWebhooks, People, Signatures, running_directory
 from infra.postgres.schema import read_schema
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.logging import configure_logging
@@ -49,9 +47,7 @@ async def running_services(
     prepared_statements: bool = True,
     requests_at_once: int = REQUESTS_AT_ONCE,
     client_seconds: float = CLIENT_SECONDS,
-    issuers: Collection[TokenIssuer] = (),
-    issuer: str | None = None,
-    webhook_secrets: tuple[str, ...] = (),
+    issuers: Issuers | None = None,
     guards: Guards | None = None,
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
@@ -63,9 +59,7 @@ async def running_services(
         prepared_statements: off behind a proxy that gives each transaction another connection.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
-        issuers: those whose tokens are taken.
-        issuer: of the webhooks that are taken; without one, nobody's are.
-        webhook_secrets: what its webhooks are signed with; without one, none is taken.
+        issuers: who vouches for people; by default nobody.
         guards: who may ask how much, from where, and see what; by default no more than a key
             says, and no limits.
 
@@ -92,30 +86,18 @@ async def running_services(
         ) as running,
         buckets_in_redis(guards.redis_url) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
-        AsyncExitStack() as stack,
+        vouching(
+            issuers or Issuers(), runtime_dsn, metrics, prepared_statements=prepared_statements
+        ) as vouchers,
     ):
         metrics.watch_queue(running.queue.waiting)
-        people = webhooks = None
-        token_bearers: Mapping[str, Authenticator] = {}
-        if issuer is not None or issuers:
-            directory = await stack.enter_async_context(
-                running_directory(runtime_dsn, prepared_statements=prepared_statements)
-            )
-            people = People(directory)
-            token_bearers = await stack.enter_async_context(
-                token_authenticators(issuers, people, changed=metrics.circuit)
-            )
-            if issuer is not None and webhook_secrets:
-                signatures = Signatures(webhook_secrets)
-                webhooks = ClerkWebhooks(directory, issuer, signatures, metrics.webhook)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
-        authenticator = BearerAuthenticator(api_keys, token_bearers)
         services = Services(
             engine=running.engine,
             trail=running.trail,
             pool=running.pool,
-            authenticator=authenticator,
+            authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(master_key.derive("cursor")),
@@ -126,8 +108,7 @@ async def running_services(
             rounds=running.rounds,
             draining=draining,
             client_seconds=client_seconds,
-            people=people,
-            webhooks=webhooks,
+            webhooks=vouchers.webhooks,
             unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
             limiter=Limiter(limits, time.monotonic, shared_buckets),
             usage=usage,
@@ -161,8 +142,6 @@ def create_app() -> FastAPI:
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,
                 issuers=issuers_of(settings),
-                issuer=settings.clerk_issuer,
-                webhook_secrets=settings.clerk_webhook_secrets,
                 guards=guards_of(settings),
             ) as services:
                 provide(app, services)

@@ -16,7 +16,7 @@ from infra.access import Authenticator
 from infra.engine import AuditTrail, BookingEngine
 from infra.limits import Limiter
 from infra.pacing import Rounds
-from infra.people import ClerkWebhooks, People
+from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
@@ -44,7 +44,6 @@ class Services:
         rounds: shared by all that takes long.
         draining: whether the process has been told to stop.
         client_seconds: how long a client may take to send its body.
-        people: who comes in with a token; None where no issuer of tokens is set.
         webhooks: takes what Clerk tells; None where its secret is not set.
         unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
         limiter: how many requests each tenant and key may send.
@@ -68,7 +67,6 @@ class Services:
     rounds: Rounds
     draining: Draining
     client_seconds: float
-    people: People | None
     webhooks: ClerkWebhooks | None
     unsigned_bodies: LargeRequests
     limiter: Limiter

@@ -78,11 +78,6 @@ alter table booking.account          enable row level security;
 alter table booking.person           enable row level security;
 alter table booking.webhook_delivery enable row level security;
 
-create policy api_own_tenant on booking.organisation for select to booking_api
-    using (tenant_id = booking.current_tenant());
-create policy api_own_tenant on booking.person for select to booking_api
-    using (tenant_id = booking.current_tenant());
-
 -- Across the tenants: it finds the tenant in the first place. It makes tenants, and what is behind them stays shut.
 create policy directory_all on booking.organisation     to booking_directory using (true);
 create policy directory_all on booking.account          to booking_directory using (true);
@@ -93,8 +88,15 @@ create policy directory_new on booking.tenant_head for insert to booking_directo
 
 create policy background_all on booking.webhook_delivery to booking_background using (true);
 
-grant select on booking.organisation, booking.person to booking_api;
-grant select, insert, update on booking.organisation, booking.account, booking.person to booking_directory;
+-- An auditor sees who a user is that an event names: by the issuer's id of them, and not by name or address.
+create policy auditor_own_tenants on booking.person for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+
+grant select (tenant_id, user_id, issuer, subject, role, since, removed_at) on booking.person to booking_auditor;
+-- What a row is of stays as it came: nobody makes one tenant's person or organisation another's.
+grant select, insert, update (slug, name, told_at, removed_at) on booking.organisation to booking_directory;
+grant select, insert, update (email, name, told_at, removed_at) on booking.account to booking_directory;
+grant select, insert, update (email, name, role, told_at, removed_at) on booking.person to booking_directory;
 grant select, insert on booking.webhook_delivery to booking_directory;
 grant select, insert (tenant_id, slug, name), update (name) on booking.tenant to booking_directory;
 grant insert (tenant_id) on booking.tenant_head to booking_directory;

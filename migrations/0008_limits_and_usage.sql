@@ -14,7 +14,7 @@ create table booking.tenant_limit (
     constraint tenant_limit_burst_bounded check (burst between 1 and 1000000),
     constraint tenant_limit_key_rate_bounded check (key_rate between 0 and 1000000),
     constraint tenant_limit_key_burst_bounded check (key_burst between 1 and 1000000),
-    constraint tenant_limit_holds_bounded check (hold_ceiling >= 0 and customer_hold_ceiling >= 0)
+    constraint tenant_limit_holds_bounded check (hold_ceiling between 0 and 100000 and customer_hold_ceiling between 0 and 100000)
 );
 
 -- What a tenant's requests came to, by day (UTC). Processes add to it every few seconds, each its own part.
@@ -43,4 +43,4 @@ create policy background_begins on booking.usage for insert to booking_backgroun
 create policy background_adds on booking.usage for update to booking_background using (true) with check (true);
 
 grant select on booking.tenant_limit, booking.usage to booking_api;
-grant select, insert, update on booking.usage to booking_background;
+grant select, insert, update (commands, events, queries, seconds, refused) on booking.usage to booking_background;

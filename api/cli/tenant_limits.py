@@ -1,4 +1,4 @@
-"""`booking tenant limits`: how many requests a tenant and each of its keys may send."""
+"""`booking tenant limits`: how much a tenant, its keys and its customers may ask for."""
 
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -11,9 +11,11 @@ from infra.access import AccessError, tenant_named
 from infra.limits.allowance import MOST
 from infra.limits.keeping import NO_LIMIT, keep_limit, read_limit
 from infra.limits.of_tenants import TenantLimit
+from infra.settings import MOST_HOLDS
 
 _RATE = "Requests a second of {whose}; 0 for no limit."
 _BURST = "Requests at once of {whose}; else five seconds' worth of the rate."
+_HOLDS = "Open holds of the {whose}; 0 for any number."
 _TENANT, _KEY = "all its keys together", "each key or person"
 
 Rate = Annotated[
@@ -28,6 +30,15 @@ KeyRate = Annotated[
 KeyBurst = Annotated[
     int | None, typer.Option("--key-burst", help=_BURST.format(whose=_KEY), min=1, max=MOST)
 ]
+Holds = Annotated[
+    int | None, typer.Option("--holds", help=_HOLDS.format(whose="tenant"), min=0, max=MOST_HOLDS)
+]
+CustomerHolds = Annotated[
+    int | None,
+    typer.Option(
+        "--customer-holds", help=_HOLDS.format(whose="each customer"), min=0, max=MOST_HOLDS
+    ),
+]
 Unlimited = Annotated[bool, typer.Option("--none", help="Have no limit at all.")]
 AsAll = Annotated[bool, typer.Option("--default", help="Have the limits of all tenants again.")]
 
@@ -39,12 +50,21 @@ def limits(
     burst: Burst = None,
     key_rate: KeyRate = None,
     key_burst: KeyBurst = None,
+    holds: Holds = None,
+    customer_holds: CustomerHolds = None,
     unlimited: Unlimited = False,
     as_all: AsAll = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a tenant's rate limits, or set those that are given; servers follow within seconds."""
-    given = {"rate": rate, "burst": burst, "key_rate": key_rate, "key_burst": key_burst}
+    """Show a tenant's limits, or set those that are given; servers follow within seconds."""
+    given = {
+        "rate": rate,
+        "burst": burst,
+        "key_rate": key_rate,
+        "key_burst": key_burst,
+        "hold_ceiling": holds,
+        "customer_hold_ceiling": customer_holds,
+    }
     changes = {name: number for name, number in given.items() if number is not None}
     if sum([bool(changes), unlimited, as_all]) > 1:
         raise AccessError("Give either limits, or --none, or --default; not two of these.")
@@ -62,10 +82,17 @@ def limits(
     answer(
         f"Tenant {slug}\n"
         f"  in all:   {_told(limit.rate, limit.burst, 'BOOKING_TENANT')}\n"
-        f"  each key: {_told(limit.key_rate, limit.key_burst, 'BOOKING_KEY')}",
+        f"  each key: {_told(limit.key_rate, limit.key_burst, 'BOOKING_KEY')}\n"
+        f"  holds:    {_told_ceiling(limit.hold_ceiling, 'BOOKING_HOLD_CEILING')} in all, "
+        f"{_told_ceiling(limit.customer_hold_ceiling, 'BOOKING_CUSTOMER_HOLD_CEILING')} of each "
+        "customer",
         {"slug": slug, **asdict(limit)},
         as_json=as_json,
     )
+
+
+def _told_ceiling(ceiling: int | None, setting: str) -> str:
+    return setting if ceiling is None else "any number" if ceiling == 0 else str(ceiling)
 
 
 def _told(rate: float | None, burst: int | None, setting: str) -> str:

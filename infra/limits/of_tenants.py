@@ -35,12 +35,16 @@ class TenantLimit:
         burst: requests at once.
         key_rate: the same of one key or person.
         key_burst: likewise.
+        hold_ceiling: open holds of the tenant; 0 for any number. The log counts these.
+        customer_hold_ceiling: the same of one of its customers.
     """
 
     rate: float | None = None
     burst: int | None = None
     key_rate: float | None = None
     key_burst: int | None = None
+    hold_ceiling: int | None = None
+    customer_hold_ceiling: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from api.app import build_app
 from api.bootstrap import running_services
 from api.cli.bounded_http import BoundedHttp
 from api.garbage import spare_the_long_lived
+from api.issuers import Issuers
 from api.services import provide
 from infra.access import Authenticator, Principal
 from infra.access.tokens import clerk
@@ -56,7 +57,8 @@ def _app(dsn: str, issuer: str, port: int) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         master_key = MasterKey(secrets.token_bytes(32))
-        async with running_services(dsn, master_key, issuers=[clerk(issuer, [])]) as services:
+        issuers = Issuers(tokens=(clerk(issuer, []),))
+        async with running_services(dsn, master_key, issuers=issuers) as services:
             provide(app, replace(services, authenticator=KnownCaller(services.authenticator)))
             spare_the_long_lived()  # as `create_app` does
             typer.echo(f"listens at http://127.0.0.1:{port}")

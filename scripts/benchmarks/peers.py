@@ -5,9 +5,10 @@ the same options as `booking serve`, so that what differs is how a booking is st
 """
 
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -22,16 +23,21 @@ from pydantic_core import to_json
 from api.admission import Admission
 from api.call import Call, call_of
 from api.cli.bounded_http import BoundedHttp
+from api.cors import Cors
 from api.draining import Draining
 from api.garbage import spare_the_long_lived
 from api.middleware import FrontDoor
+from api.operator import OperatorToken
 from api.schemas.booking_forms import BookForm
-from infra.access import ApiKeys, Authenticator
+from infra.access import ApiKeys, Authenticator, BearerAuthenticator
 from infra.identity import new_id
+from infra.limits import Limiter, LimitsOfTenants
+from infra.limits.of_tenants import DefaultLimits
 from infra.postgres.pool import Pool, open_pool
 from infra.settings import REQUESTS_AT_ONCE
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
+from infra.usage import Counting
 
 _INSERT_BOOKING = """
     INSERT INTO plain.booking (tenant_id, booking_id, status, title, resource_ids, start_time,
@@ -65,7 +71,11 @@ class _Services:
     metrics: Metrics
     pool: Pool
     admission: Admission
-    draining: Draining
+    limiter: Limiter
+    draining: Draining = field(default_factory=Draining)
+    usage: Counting = field(default_factory=Counting)
+    operator: OperatorToken = field(default_factory=lambda: OperatorToken(None))
+    cors: Cors = field(default_factory=lambda: Cors(()))
 
     def admission_to(self, _path: str) -> Admission:
         return self.admission
@@ -129,8 +139,13 @@ def _app(peer: Peer, dsn: str, connections: int, announce: Callable[[], None]) -
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(dsn, role="booking_api", max_size=connections)
-        admission = Admission(REQUESTS_AT_ONCE)
-        app.state.services = _Services(ApiKeys(pool), Metrics(), pool, admission, Draining())
+        app.state.services = _Services(
+            authenticator=BearerAuthenticator(ApiKeys(pool), {}),
+            metrics=Metrics(),
+            pool=pool,
+            admission=Admission(REQUESTS_AT_ONCE),
+            limiter=Limiter(LimitsOfTenants(pool, DefaultLimits(), time.monotonic), time.monotonic),
+        )
         spare_the_long_lived()  # as `create_app` does
         announce()
         yield

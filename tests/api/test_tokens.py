@@ -18,6 +18,7 @@ from infra.access import BearerAuthenticator
 from infra.access.tokens import clerk, token_authenticators
 from infra.database import Database
 from infra.master_key import MasterKey
+from infra.people import People, running_directory
 from infra.settings import Settings
 from tests.access.tokens.conftest import NOW, ORIGIN, Door
 from tests.access.tokens.local_issuer import FIRST, SECOND, LocalIssuer, serving_issuer
@@ -88,15 +89,15 @@ async def test_who_signs_in_works_for_the_studio_of_their_organisation(front: Fr
     assert event["impersonator"] == "user_support"
 
 
-async def test_every_bad_token_is_answered_alike(front: Front) -> None:
-    assert front.services.people is not None
-    bearers = token_authenticators(
-        [clerk(front.issuer.address, [ORIGIN])],
-        front.services.people,
-        changed=front.services.metrics.circuit,
-        wall_clock=lambda: NOW,
-    )
+async def test_every_bad_token_is_answered_alike(front: Front, database: Database) -> None:
     async with AsyncExitStack() as stack:
+        directory = await stack.enter_async_context(running_directory(database.runtime_dsn))
+        bearers = token_authenticators(
+            [clerk(front.issuer.address, [ORIGIN])],
+            People(directory),
+            changed=front.services.metrics.circuit,
+            wall_clock=lambda: NOW,
+        )
         found = await stack.enter_async_context(bearers)
         keys = front.services.authenticator
         provide(front.app, replace(front.services, authenticator=BearerAuthenticator(keys, found)))

@@ -16,6 +16,7 @@ from structlog.typing import EventDict
 
 from api.app import build_app
 from api.bootstrap import UNSIGNED_BODY_BYTES, running_services
+from api.issuers import Issuers
 from api.routes.webhooks import NOBODY
 from api.services import Services, provide
 from domain.ids import TenantId
@@ -75,8 +76,9 @@ async def clerk(database: Database) -> AsyncIterator[Clerk]:
         MasterKey(secrets.token_bytes(32)),
         connections=6,
         requests_at_once=PLACES,
-        issuer="https://clerk.example",
-        webhook_secrets=(OTHER_SECRET, SECRET),
+        issuers=Issuers(
+            webhooks_of="https://clerk.example", webhook_secrets=(OTHER_SECRET, SECRET)
+        ),
     ) as services:
         provide(app := build_app(), services)
         transport = ASGITransport(app)

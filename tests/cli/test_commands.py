@@ -123,11 +123,13 @@ def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> Non
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout))
 
-    nothing = {"slug": "nova", "rate": None, "burst": None, "key_rate": None, "key_burst": None}
+    names = ("rate", "burst", "key_rate", "key_burst", "hold_ceiling", "customer_hold_ceiling")
+    nothing = {"slug": "nova", **dict.fromkeys(names)}
     assert limits("--rate", "50", "--key-burst", "7") == nothing | {"rate": 50, "key_burst": 7}
-    told = booking("tenant", "limits", "nova", "--burst", "90", **theirs).stdout
+    told = booking("tenant", "limits", "nova", "--burst", "90", "--holds", "20", **theirs).stdout
     assert "in all:   50 requests a second, 90 at once" in told
     assert "each key: BOOKING_KEY_RATE requests a second, 7 at once" in told
+    assert "holds:    20 in all, BOOKING_CUSTOMER_HOLD_CEILING of each customer" in told
     assert limits("--default") == nothing
 
 

@@ -4,12 +4,12 @@ Each query gives a sentence for each thing that is wrong. It finds tables, views
 policies by itself: one that is new is either right or named.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import LiteralString
 
 import psycopg
 
-from tests.isolation.rights import KEYS_ACROSS_TENANTS, WITHOUT_TENANT
+from tests.isolation.rights import EXCEPTIONS
 
 # Whatever lies in a schema of the product, by the name that it has in rights.py.
 _OURS = """
@@ -38,11 +38,11 @@ _OURS = """
 CHECKS: Mapping[str, LiteralString] = {
     "every table has row-level security": """
         select name from pg_temp.ours
-         where relkind in ('r', 'p') and not relrowsecurity and not name = any (%(without_tenant)s)
+         where relkind in ('r', 'p') and not relrowsecurity and not name = any (%(open)s)
     """,
     "every table tells the tenant in each row": """
         select name from pg_temp.ours
-         where relkind in ('r', 'p') and not name = any (%(without_tenant)s)
+         where relkind in ('r', 'p') and not name = any (%(open)s) and not name = any (%(beyond)s)
            and not exists (select from pg_attribute
                             where attrelid = ours.oid and attname = 'tenant_id' and attnotnull)
     """,
@@ -50,8 +50,9 @@ CHECKS: Mapping[str, LiteralString] = {
         select i.indexrelid::regclass::text
           from pg_index i
           join pg_temp.ours on ours.oid = i.indrelid
-         where (i.indisunique or i.indisexclusion) and not name = any (%(without_tenant)s)
-           and not (select relname from pg_class where oid = i.indexrelid) = any (%(across)s)
+         where (i.indisunique or i.indisexclusion)
+           and not name = any (%(open)s) and not name = any (%(beyond)s)
+           and not (select relname from pg_class where oid = i.indexrelid) = any (%(keys)s)
            and not exists (select from pg_attribute
                             where attrelid = i.indrelid and attname = 'tenant_id'
                               and attnum = any (i.indkey[:i.indnkeyatts - 1]))
@@ -60,7 +61,7 @@ CHECKS: Mapping[str, LiteralString] = {
         select conname || ' on ' || ours.name
           from pg_constraint
           join pg_temp.ours on ours.oid = conrelid
-         where contype = 'f'
+         where contype = 'f' and not conname || ' on ' || ours.name = any (%(references)s)
            and not exists (select from pg_attribute
                             where attrelid = conrelid and attname = 'tenant_id'
                               and attnum = any (conkey))
@@ -68,13 +69,25 @@ CHECKS: Mapping[str, LiteralString] = {
     "what a role is granted, a policy gives it too": """
         select distinct privilege_type || ' on ' || name || ' to ' || grantee::regrole
           from pg_temp.our_grants g
-         where grantee <> relowner and grantee <> 0 and not name = any (%(without_tenant)s)
+         where grantee <> relowner and grantee <> 0 and not name = any (%(open)s)
            and privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
            and not exists (select from pg_policy
                             where polrelid = g.oid and g.grantee = any (polroles) and polpermissive
                               and case polcmd when 'r' then 'SELECT' when 'a' then 'INSERT'
                                               when 'w' then 'UPDATE' when 'd' then 'DELETE'
                                               else privilege_type end = privilege_type)
+    """,
+    "what belongs to no tenant is shut to whoever speaks for one or reads": """
+        select distinct privilege_type || ' on ' || name || ' to ' || grantee::regrole
+          from pg_temp.our_grants
+         where name = any (%(beyond)s) and grantee <> relowner and grantee <> 0
+           and not grantee::regrole::text in ('booking_directory', 'booking_background')
+    """,
+    "what needs no row-level security is only read": """
+        select distinct privilege_type || ' on ' || name || ' to ' || grantee::regrole
+          from pg_temp.our_grants
+         where name = any (%(open)s) and grantee <> relowner and grantee <> 0
+           and privilege_type <> 'SELECT'
     """,
     "a policy is for roles that are named": """
         select polname || ' on ' || polrelid::regclass from pg_policy where 0 = any (polroles)
@@ -109,6 +122,12 @@ CHECKS: Mapping[str, LiteralString] = {
          where prosecdef
            and not exists (select from unnest(proconfig) setting
                             where setting like 'search_path=%%')
+    """,
+    "nobody but the engine calls a function": """
+        select name || ' by ' || grantee::regrole
+          from pg_temp.our_functions, aclexplode(proacl)
+         where grantee <> proowner and grantee <> 0
+           and not grantee::regrole::text in ('booking_api', 'booking_background')
     """,
     "no function claims to be leakproof": """
         select name from pg_temp.our_functions where proleakproof
@@ -153,11 +172,18 @@ def look(conn: psycopg.Connection) -> None:
     conn.execute(_OURS)
 
 
-def faults(conn: psycopg.Connection) -> list[str]:
-    """Everything that is not as it must be, with the rule that it breaks."""
-    exceptions = {"without_tenant": [*WITHOUT_TENANT], "across": [*KEYS_ACROSS_TENANTS]}
+def faults(
+    conn: psycopg.Connection, exceptions: Mapping[str, Collection[str]] = EXCEPTIONS
+) -> list[str]:
+    """Everything that is not as it must be, with the rule that it breaks.
+
+    Args:
+        conn: where `look` was called.
+        exceptions: what may be otherwise, by the kinds of `rights.EXCEPTIONS`.
+    """
+    names = {kind: [*named] for kind, named in exceptions.items()}
     return [
         f"{rule}: {what}"
         for rule, query in CHECKS.items()
-        for (what,) in conn.execute(query, exceptions)
+        for (what,) in conn.execute(query, names)
     ]

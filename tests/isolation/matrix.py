@@ -99,6 +99,15 @@ class Matrix:
     def tables(self) -> list[str]:
         return [name for (name,) in self.conn.execute(_TABLES)]
 
+    def columns(self, table: str, privilege: str, role: str) -> list[str]:
+        """The columns of a table that a role of the server has a privilege on."""
+        asked = {
+            "role": role,
+            "privilege": privilege,
+            "table": _named(table).as_string(self.conn),
+        }
+        return [name for name, granted in self.conn.execute(_COLUMNS, asked) if granted]
+
     def voices(self) -> Iterator[Voice]:
         yield Voice(None, RUNTIME, "for its tenant", self._tenant())
         for role in ROLES:
@@ -242,12 +251,8 @@ class Matrix:
         return {"app.tenant_id": str(self.ours.tenant_id)}
 
     def _columns(self, table: str, privilege: str, voice: Voice) -> list[str]:
-        asked = {
-            "role": voice.login if voice.role is None else f"booking_{voice.role}",
-            "privilege": privilege,
-            "table": _named(table).as_string(self.conn),
-        }
-        return [name for name, granted in self.conn.execute(_COLUMNS, asked) if granted]
+        role = voice.login if voice.role is None else f"booking_{voice.role}"
+        return self.columns(table, privilege, role)
 
     def _updatable(self, table: str, voice: Voice, places: list[Place]) -> str:
         """A column that the role may set, and that says the same in both rows if there is one."""

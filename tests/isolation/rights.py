@@ -4,9 +4,12 @@ own     the rows of the tenant that is spoken for: by a setting of the engine's 
         of those who read
 named   the row that can be named by a secret, in a setting of `rows.Tenant.names`
 all     every tenant's rows
+
+With columns behind it, an operation is granted for these alone: `update(name)`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 Operation = Literal["select", "insert", "update", "delete"]
@@ -17,14 +20,33 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 ROLES: tuple[Role, ...] = get_args(Role)
 READERS: tuple[Role, ...] = ("auditor", "analyst")
 
-# What says nothing of any tenant, and so needs no row-level security.
-WITHOUT_TENANT = {"migration", "function_file"}
-
-# A slug is given by whoever runs the installation, never by a tenant.
-KEYS_ACROSS_TENANTS = {"tenant_slug_taken"}
+# What is made otherwise than the rest, each with the reason why no tenant sees another by it.
+SAYS_NOTHING_OF_ANYBODY: Mapping[str, str] = {
+    "migration": "which files this database has had; the one kind without row-level security",
+    "function_file": "likewise",
+}
+BEYOND_TENANTS: Mapping[str, str] = {
+    "account": "a user of an issuer, perhaps of several tenants or of none yet; no tenant's to see",
+    "webhook_delivery": "whoever sends a webhook names no tenant; no tenant's to see",
+}
+KEYS_ACROSS_TENANTS: Mapping[str, str] = {
+    "tenant_slug_taken": "given by whoever runs the installation or the directory, by no tenant",
+    "organisation_one_tenant": "it is what finds the tenant; only the directory writes there",
+}
+REFERENCES_ACROSS_TENANTS: Mapping[str, str] = {
+    "person_of_account on person": "an account is no tenant's; only the directory writes either",
+}
+EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
+    "open": SAYS_NOTHING_OF_ANYBODY,
+    "beyond": BEYOND_TENANTS,
+    "keys": KEYS_ACROSS_TENANTS,
+    "references": REFERENCES_ACROSS_TENANTS,
+}
+WITHOUT_TENANT = {*SAYS_NOTHING_OF_ANYBODY, *BEYOND_TENANTS}
 
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
-    "api_key": {"api": "named select"},
+    "account": {"directory": "all select insert update(email,name,told_at,removed_at)"},
+    "api_key": {"api": "named select update(last_used_at)"},
     "customer_key": {"api": "own select insert"},
     "event": {"api": "own select insert", "projector": "all select", "auditor": "own select"},
     "function_file": {"api": "all select", "background": "all select"},
@@ -33,6 +55,13 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "open_hold": {
         "api": "own select insert update delete",
         "projector": "all select insert update delete",
+    },
+    "organisation": {
+        "directory": "all select insert update(slug,name,told_at,removed_at)",
+    },
+    "person": {
+        "directory": "all select insert update(email,name,role,told_at,removed_at)",
+        "auditor": "own select(tenant_id,user_id,issuer,subject,role,since,removed_at)",
     },
     "receipt": {"api": "own select insert update", "background": "all select delete"},
     "reservation": {
@@ -48,23 +77,53 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "auditor": "own select",
         "analyst": "own select",
     },
-    "tenant": {"api": "own select", "auditor": "own select", "analyst": "own select"},
+    "tenant": {
+        "api": "own select",
+        "directory": "all select insert(tenant_id,slug,name) update(name)",
+        "auditor": "own select",
+        "analyst": "own select",
+    },
     "tenant_head": {
         "api": "own select update",
         "projector": "all select",
+        "directory": "all insert(tenant_id)",
         "auditor": "own select",
     },
     "tenant_limit": {"api": "own select"},
-    "usage": {"api": "own select", "background": "all select insert update"},
+    "usage": {
+        "api": "own select",
+        "background": "all select insert update(commands,events,queries,seconds,refused)",
+    },
+    "webhook_delivery": {"directory": "all select insert", "background": "all select delete"},
 }
 
 
-def scopes(table: str, role: Role) -> dict[Operation, Scope]:
-    """What a role may do to a table, and to which of its rows; `;` parts several scopes."""
-    found: dict[Operation, Scope] = {}
+@dataclass(frozen=True)
+class Right:
+    """What a role may do to a table with one operation.
+
+    Attributes:
+        scope: to which rows.
+        columns: to which columns alone; None for all that there are.
+    """
+
+    scope: Scope
+    columns: frozenset[str] | None
+
+
+def rights(table: str, role: Role) -> dict[Operation, Right]:
+    """What a role may do to a table; `;` parts several scopes."""
+    found: dict[Operation, Right] = {}
     for part in filter(None, RIGHTS[table].get(role, "").split(";")):
-        named, *operations = part.split()
+        named, *granted = part.split()
         [scope] = [known for known in get_args(Scope) if known == named]
-        found |= {known: scope for known in OPERATIONS if known in operations}
-        assert {*operations} <= {*OPERATIONS}, part
+        for grant in granted:
+            name, _, columns = grant.removesuffix(")").partition("(")
+            [operation] = [known for known in OPERATIONS if known == name]
+            found[operation] = Right(scope, frozenset(columns.split(",")) if columns else None)
     return found
+
+
+def scopes(table: str, role: Role) -> dict[Operation, Scope]:
+    """Which rows of a table a role reaches with each operation that it may do."""
+    return {operation: right.scope for operation, right in rights(table, role).items()}

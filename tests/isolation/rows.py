@@ -49,7 +49,7 @@ class Tenant:
         return {"app.api_key_hash": self.secret_hash.hex()}
 
 
-# In the order in which rows refer to one another.
+# In the order in which rows refer to one another. What belongs to no tenant is there once.
 ROWS: Mapping[str, LiteralString] = {
     "tenant": """
         insert into booking.tenant (tenant_id, slug, name) values (%(tenant)s, %(slug)s, 'Studio')
@@ -83,6 +83,22 @@ ROWS: Mapping[str, LiteralString] = {
     "reader_login": """
         insert into booking.reader_login (tenant_id, login, role)
         values (%(tenant)s, %(auditor)s, 'auditor'), (%(tenant)s, %(analyst)s, 'analyst')
+    """,
+    "organisation": """
+        insert into booking.organisation (tenant_id, issuer, organisation_id)
+        values (%(tenant)s, 'https://issuer', %(slug)s)
+    """,
+    "account": """
+        insert into booking.account (issuer, subject, email, name)
+        values ('https://issuer', 'user_1', 'ada@studio.example', 'Ada')
+        on conflict do nothing
+    """,
+    "person": """
+        insert into booking.person (tenant_id, user_id, issuer, subject, role, told_at)
+        values (%(tenant)s, %(id)s, 'https://issuer', 'user_1', 'booker', '2027-03-01Z')
+    """,
+    "webhook_delivery": """
+        insert into booking.webhook_delivery (delivery_id) values ('msg_1') on conflict do nothing
     """,
     "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",

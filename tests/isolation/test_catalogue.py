@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.isolation.catalogue import CHECKS, faults
+from tests.isolation.rights import EXCEPTIONS
 
 # A new table as it must be; each of those below lacks one thing.
 RIGHT: LiteralString = """
@@ -21,6 +22,11 @@ WRONG: list[tuple[str, LiteralString, str]] = [
         "every table has row-level security",
         RIGHT + "alter table booking.novel disable row level security",
         "novel",
+    ),
+    (
+        "every table has row-level security",
+        "alter table booking.account disable row level security",
+        "account",
     ),
     (
         "every table tells the tenant in each row",
@@ -74,6 +80,33 @@ WRONG: list[tuple[str, LiteralString, str]] = [
         "SELECT on tenant_head to booking_background",
     ),
     (
+        "what a role is granted, a policy gives it too",
+        "drop policy directory_all on booking.account",
+        "UPDATE on account to booking_directory",
+    ),
+    (
+        "what belongs to no tenant is shut to whoever speaks for one or reads",
+        (
+            "create policy api_all on booking.account for select to booking_api using (true);"
+            "grant select (subject) on booking.account to booking_api"
+        ),
+        "SELECT on account to booking_api",
+    ),
+    (
+        "what belongs to no tenant is shut to whoever speaks for one or reads",
+        (
+            "create policy reader_all on booking.webhook_delivery for select"
+            " to booking_auditor, booking_analyst using (true);"
+            "grant select on booking.webhook_delivery to booking_analyst"
+        ),
+        "SELECT on webhook_delivery to booking_analyst",
+    ),
+    (
+        "what needs no row-level security is only read",
+        "grant update (name) on booking.migration to booking_api",
+        "UPDATE on migration to booking_api",
+    ),
+    (
         "a policy is for roles that are named",
         RIGHT + "create policy anybody on booking.novel using (true)",
         "anybody on booking.novel",
@@ -120,6 +153,11 @@ WRONG: list[tuple[str, LiteralString, str]] = [
         "a function that works as its owner looks nowhere but where it says",
         "create function booking.novel() returns int language sql security definer as 'select 1'",
         "booking.novel()",
+    ),
+    (
+        "nobody but the engine calls a function",
+        "grant execute on function booking.current_tenant to booking_auditor",
+        "booking.current_tenant() by booking_auditor",
     ),
     (
         "no function claims to be leakproof",
@@ -194,3 +232,10 @@ def test_what_lacks_something_is_named_with_the_rule_it_breaks(
             superuser.execute("reset role")
             assert f"{rule}: {named}" in faults(superuser), made
     assert {rule for rule, _, _ in WRONG} == {*CHECKS}
+
+
+def test_no_exception_is_made_for_what_needs_none(superuser: psycopg.Connection) -> None:
+    """And so a table without a tenant is named until it is declared, whichever it is."""
+    for kind, names in EXCEPTIONS.items():
+        for name in names:
+            assert faults(superuser, {**EXCEPTIONS, kind: {*names} - {name}}), name

@@ -156,6 +156,22 @@ def test_statistics_tell_nothing_of_the_tables(ground: Ground) -> None:
         assert session.execute(query).rowcount == 0
 
 
+def test_an_auditor_tells_which_user_an_event_names_and_learns_no_name(
+    ground: Ground,
+) -> None:
+    with psycopg.connect(ground.dsn(OURS.auditor), autocommit=True) as session:
+        known = "select user_id, subject, role, removed_at from booking.person"
+        assert session.execute(known).fetchall() == [(UUID(int=1), "user_1", "booker", None)]
+        for hidden in (
+            "select name from booking.person",
+            "select from booking.person where email like 'a%'",
+            "select name from booking.account",
+            "select from booking.organisation",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(hidden.encode())
+
+
 def test_a_login_of_the_role_alone_sees_nothing(ground: Ground) -> None:
     for role, login in STRANGERS.items():
         with psycopg.connect(ground.dsn(login)) as conn:
