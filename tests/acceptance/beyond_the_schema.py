@@ -45,6 +45,7 @@ RULES = [
     (r".*/end_time", "a booking lasts at most 366 days", "The next, of a booking to move."),
     (r".*/end_time", "Expected at most 366 days", "A booking lasts at most 366 days."),
     (r"/query/to", "Expected a time after from", "The same, of a window."),
+    (r"/query/to", "Expected a date after from", "The same, of days."),
     (r".*/hold_expires_at", "Expected a time in the future", "A hold begins before it ends."),
     (r".*/hold_expires_at", "Only a booking with status held", "Only holds expire."),
     (r".*/resource_ids(/\d+)?", "There is no such resource", "unknown-resource: 422."),

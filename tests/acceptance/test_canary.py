@@ -25,10 +25,11 @@ from tests.acceptance.conftest import (
 KEY = "bk_" + "Canary0key" * 5
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJjYW5hcnkiOiJ0b2tlbiJ9.Y2FuYXJ5LXNpZ25hdHVyZQ"  # noqa: S105 - a canary
 ODD_TOKEN = "canary-token-of-no-known-form"  # noqa: S105 - a canary
-WEBHOOK = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0"
+WEBHOOK = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LW9mLWl0cy1mb3Jt"
 PASSWORD = "canary-password-of-redis"  # noqa: S105 - a canary
 SETTINGS = {
     "BOOKING_METRICS_TOKEN": "canary-token-of-metrics",
+    "CLERK_ISSUER": "http://127.0.0.1:1",  # nobody is there
     "CLERK_WEBHOOK_SECRET": WEBHOOK,
     "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:1/0",
     "LOG_LEVEL": "DEBUG",
