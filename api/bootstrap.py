@@ -84,7 +84,7 @@ async def running_services(
             ceilings=guards.ceilings,
             appended=usage.appended,
         ) as running,
-        buckets_in_redis(guards.redis_url) as shared_buckets,
+        buckets_in_redis(guards.redis_url, changed=metrics.circuit) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         vouching(
             issuers or Issuers(), runtime_dsn, metrics, prepared_statements=prepared_statements

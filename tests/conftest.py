@@ -4,6 +4,7 @@
                 always, PostgreSQL 15 where /usr/lib/postgresql/15/bin or BOOKING_TEST_POSTGRES_15
                 has it)
     database    an empty, migrated database: owner's and runtime's connection strings
+    pool        connections to it as the API has them
     redis       a Redis server for the whole session, emptied for each test; it is theirs to break
 
 `pytest --postgres embedded` (or `15`) keeps to one version while working on something.
@@ -11,7 +12,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -25,6 +26,7 @@ from redis import Redis
 from infra.database import Database
 from infra.postgres.embedded import MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
+from infra.postgres.pool import Pool, open_pool
 from tests.redis_server import RedisServer
 
 POSTGRES_15 = Path(os.environ.get("BOOKING_TEST_POSTGRES_15", "/usr/lib/postgresql/15/bin"))
@@ -112,6 +114,13 @@ def fresh_database(server: Server) -> Iterator[Database]:
 def database(server: Server) -> Iterator[Database]:
     with fresh_database(server) as fresh:
         yield fresh
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    opened = await open_pool(database.runtime_dsn, role="booking_api")
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,6 @@ Slug = Annotated[
 Name = Annotated[str, typer.Option("--name", help="The name, as people write it.")]
 
 
-@tenant.callback()
-def _tenants() -> None:
-    """Keep `create` a command of its own, although there is only one."""
-
-
 @tenant.command("create")
 def make_tenant(slug: Slug, *, name: Name, as_json: AsJson = False) -> None:
     """Make a tenant."""

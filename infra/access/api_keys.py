@@ -11,11 +11,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from infra.access.key_form import LONGEST_KEY, digest_of
 from infra.access.last_use import HeldKey, LastUses
 from infra.access.principal import Principal
+from infra.asking import Asking
 from infra.errors import Overloaded
 from infra.postgres.pool import Pool, borrowed
 
@@ -80,7 +80,7 @@ class ApiKeys:
         self._trusted_keys = trusted_keys
         self.last_uses = LastUses(pool, clock)
         self._trusted: OrderedDict[str, tuple[float, _Found]] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[_Found | None]] = {}
+        self._asking = Asking(self._ask, KEYS_ASKED)
         self._at_once = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def authenticate(self, credentials: str) -> Principal | None:
@@ -104,27 +104,11 @@ class ApiKeys:
             self._trusted.move_to_end(digest)
             found: _Found | None = known[1]
         else:
-            found = await self._asked_for(digest)
+            found = await self._asking.answer(digest)
         if found is None:
             return None
         self.last_uses.note(found.held, now)
         return found.principal
-
-    async def _asked_for(self, digest: str) -> _Found | None:
-        # All who come with it meanwhile wait for one answer: a busy key must not fill the pool each
-        # time its answer grows old. One who leaves does not take the answer from the others.
-        asking = self._asking.get(digest)
-        if asking is None:
-            if len(self._asking) >= KEYS_ASKED:
-                raise Overloaded
-            asking = self._asking[digest] = asyncio.create_task(self._ask(digest))
-            asking.add_done_callback(partial(self._asked, digest))
-        return await asyncio.shield(asking)
-
-    def _asked(self, digest: str, asking: "asyncio.Task[_Found | None]") -> None:
-        del self._asking[digest]
-        if not asking.cancelled():
-            asking.exception()  # told to whoever still waits; perhaps nobody does
 
     async def _ask(self, digest: str) -> _Found | None:
         self._trusted.pop(digest, None)

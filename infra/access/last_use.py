@@ -1,9 +1,7 @@
 """When keys were last used, written down now and then, and never on a request's way."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
@@ -13,6 +11,7 @@ import structlog
 
 from domain.ids import TenantId
 from infra.errors import Overloaded
+from infra.every_so_often import every_so_often
 from infra.postgres.pool import Pool, borrowed
 
 WRITE_SECONDS = 60.0  # between two writings: a key's row changes once a minute and process at most
@@ -92,23 +91,10 @@ class LastUses:
                 await conn.execute(_NAME, [key.digest])
                 await conn.execute(_WRITE, [age, key.tenant_id, key.key_id, age])
 
-    @asynccontextmanager
-    async def written(self, seconds: float = WRITE_SECONDS) -> AsyncIterator[None]:
+    def written(self, seconds: float = WRITE_SECONDS) -> AbstractAsyncContextManager[None]:
         """Has them written down every so often, and once more on leaving.
 
         Args:
             seconds: between two writings.
         """
-        writing = asyncio.create_task(self._keep_writing(seconds))
-        try:
-            yield
-        finally:
-            writing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writing
-            await self.write()
-
-    async def _keep_writing(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await self.write()
+        return every_so_often(self.write, seconds)

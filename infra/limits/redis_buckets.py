@@ -14,7 +14,7 @@ from typing import cast
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
-from infra.circuit_breaker import CircuitBreaker, CircuitOpen
+from infra.circuit_breaker import Changed, CircuitBreaker, CircuitOpen
 from infra.limits.allowance import TENANT, Limits, Taken
 
 VERSION = 1
@@ -38,17 +38,22 @@ class RedisAway(Exception):
 class RedisBuckets:
     """The shared buckets."""
 
-    def __init__(self, redis: Redis, *, rest_seconds: float) -> None:
+    def __init__(self, redis: Redis, *, rest_seconds: float, changed: Changed | None) -> None:
         """Ask nothing yet.
 
         Args:
             redis: where they are.
             rest_seconds: how long Redis is left alone once it has not answered.
+            changed: is told when that begins and ends.
         """
         self._redis = redis
         self._script = redis.register_script(_SCRIPT)
         self._circuit = CircuitBreaker(
-            "Redis", failures=FAILURES, pause_seconds=rest_seconds, clock=time.monotonic
+            "Redis",
+            failures=FAILURES,
+            pause_seconds=rest_seconds,
+            clock=time.monotonic,
+            changed=changed,
         )
 
     async def take(self, limits: Limits, whose: Sequence[str]) -> Taken:
@@ -103,13 +108,14 @@ class RedisBuckets:
 
 @asynccontextmanager
 async def buckets_in_redis(
-    url: str | None, *, rest_seconds: float = REST_SECONDS
+    url: str | None, *, rest_seconds: float = REST_SECONDS, changed: Changed | None = None
 ) -> AsyncIterator[RedisBuckets | None]:
     """Have the shared buckets; nothing is connected before the first request.
 
     Args:
         url: as REDIS_URL has it; None where there is no Redis.
         rest_seconds: how long Redis is left alone once it has not answered.
+        changed: is told when that begins and ends.
 
     Yields:
         The buckets; None without Redis.
@@ -126,7 +132,7 @@ async def buckets_in_redis(
     )
     redis = Redis.from_pool(pool)
     try:
-        yield RedisBuckets(redis, rest_seconds=rest_seconds)
+        yield RedisBuckets(redis, rest_seconds=rest_seconds, changed=changed)
     finally:
         await redis.aclose()
 

@@ -4,15 +4,13 @@ Nothing here asks the issuer: what a token says was verified, and what is known 
 before. So a sign-in takes as long as a look at the memory, most of the time.
 """
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 
 from infra.access.principal import Principal
 from infra.access.sign_in import SignIn
-from infra.errors import Overloaded
+from infra.asking import Asking
 from infra.people.directory import Directory
 from infra.people.standing import Standing
 
@@ -47,7 +45,7 @@ class People:
         self._trust_seconds = trust_seconds
         self._trusted_people = trusted_people
         self._trusted: OrderedDict[_Who, tuple[float, Standing]] = OrderedDict()
-        self._asking: dict[SignIn, asyncio.Task[Standing]] = {}
+        self._asking = Asking(self._ask, SIGN_INS_ASKED)
 
     async def admit(self, sign_in: SignIn) -> Principal:
         """Lets a user in; the first time, makes what has to be there for that.
@@ -71,23 +69,7 @@ class People:
         if known is not None and self._clock() < known[0] and not known[1].is_news(sign_in):
             self._trusted.move_to_end(who)
             return known[1].principal(sign_in)
-        return (await self._asked_for(sign_in)).principal(sign_in)
-
-    async def _asked_for(self, sign_in: SignIn) -> Standing:
-        # All who come with this token meanwhile wait for one answer, and one who leaves does not
-        # take it from the others.
-        asking = self._asking.get(sign_in)
-        if asking is None:
-            if len(self._asking) >= SIGN_INS_ASKED:
-                raise Overloaded
-            asking = self._asking[sign_in] = asyncio.create_task(self._ask(sign_in))
-            asking.add_done_callback(partial(self._asked, sign_in))
-        return await asyncio.shield(asking)
-
-    def _asked(self, sign_in: SignIn, asking: "asyncio.Task[Standing]") -> None:
-        del self._asking[sign_in]
-        if not asking.cancelled():
-            asking.exception()  # told to whoever still waits; perhaps nobody does
+        return (await self._asking.answer(sign_in)).principal(sign_in)
 
     async def _ask(self, sign_in: SignIn) -> Standing:
         asked_at = self._clock()

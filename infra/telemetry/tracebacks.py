@@ -27,12 +27,11 @@ def told(error: BaseException) -> str:
     Args:
         error: any.
     """
-    kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else _full_name(kind)
+    kind = _name_of(type(error))
     first, *_ = str(error).splitlines() or [""]
-    line = f"{name}: {_QUOTED.sub(WITHHELD, first)}" if first else name
+    line = f"{kind}: {_QUOTED.sub(WITHHELD, first)}" if first else kind
     if isinstance(error, psycopg.Error) and error.sqlstate:
-        about = [f"{kind}={told}" for kind in _NAMES if (told := getattr(error.diag, kind))]
+        about = [f"{name}={value}" for name in _NAMES if (value := getattr(error.diag, name))]
         line += f" [{' '.join([error.sqlstate, *about])}]"
     return line
 
@@ -64,5 +63,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _full_name(kind: type[BaseException]) -> str:
+def _name_of(kind: type[BaseException]) -> str:
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -4,9 +4,8 @@ What could not be sent is kept and sent with what comes next. If an answer is lo
 commit, the database is asked what became of that transaction before anything is sent again.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,6 +16,7 @@ from psycopg.rows import TupleRow
 
 from domain.ids import TenantId
 from infra.errors import Overloaded
+from infra.every_so_often import every_so_often
 from infra.postgres.pool import Pool, borrowed
 from infra.usage.counting import Counting
 from infra.usage.tally import Tally
@@ -24,9 +24,6 @@ from infra.usage.tally import Tally
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 5.0
-LAST_FLUSH_SECONDS = 5.0
-"""How long the last one may take, when the process ends."""
-
 MOST_KEPT = 50_000
 """Tallies of one tenant and day each that wait for a database; the oldest day goes first."""
 
@@ -94,14 +91,10 @@ class UsageKeeper:
         Yields:
             To what is counted.
         """
-        stop = asyncio.Event()
-        work = asyncio.create_task(self._run(stop))
         try:
-            yield
+            async with every_so_often(self.flush, FLUSH_SECONDS):
+                yield
         finally:
-            stop.set()
-            await asyncio.wait({work}, timeout=LAST_FLUSH_SECONDS)
-            work.cancel()
             if self.kept:
                 log.warning("usage.lost", tallies=self.kept)
 
@@ -109,15 +102,6 @@ class UsageKeeper:
     def kept(self) -> int:
         """How many tallies wait for the database."""
         return len(self._waiting) + (len(self._parcel.tallies) if self._parcel else 0)
-
-    async def _run(self, stop: asyncio.Event) -> None:
-        stopped = False
-        while not stopped:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_SECONDS):
-                    await stop.wait()
-            stopped = stop.is_set()
-            await self.flush()
 
     async def flush(self) -> None:
         """Send what was counted, and what could not be sent before; if it fails, it is kept."""

@@ -11,7 +11,7 @@ from infra.access.api_keys import ASKED_AT_ONCE, KEYS_ASKED
 from infra.database import Database
 from infra.errors import Overloaded
 from infra.postgres.pool import Pool
-from tests.access.conftest import Clock
+from tests.clock import Clock
 
 
 def revoke_all(database: Database) -> None:

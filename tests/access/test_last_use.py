@@ -15,7 +15,7 @@ from infra.access.last_use import KEYS_NOTED, HeldKey, LastUses
 from infra.database import Database
 from infra.identity import new_id
 from infra.postgres.pool import Pool
-from tests.access.conftest import Clock
+from tests.clock import Clock
 
 
 def unused_for(database: Database) -> list[timedelta | None]:
@@ -27,6 +27,11 @@ def unused_for(database: Database) -> list[timedelta | None]:
                 "SELECT clock_timestamp() - last_used_at FROM booking.api_key ORDER BY key_id"
             )
         ]
+
+
+def waits_for_a_lock(conn: psycopg.Connection) -> bool:
+    [(waits,)] = conn.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+    return bool(waits)
 
 
 def seconds(since: timedelta | None) -> float:
@@ -88,6 +93,20 @@ async def test_uses_are_written_every_so_often_and_once_more_at_the_end(
                 conn.execute("UPDATE booking.api_key SET last_used_at = NULL")
     [used] = unused_for(database)
     assert seconds(used) >= 3600.0
+
+
+async def test_a_writing_that_is_under_way_at_the_end_is_finished(
+    database: Database, pool: Pool, key: str
+) -> None:
+    keys = ApiKeys(pool, Clock())
+    await keys.authenticate(key)
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("SELECT FROM booking.api_key FOR UPDATE")
+        async with asyncio.timeout(10), keys.last_uses.written(seconds=0.01):
+            while not waits_for_a_lock(owner):  # noqa: ASYNC110 - a lock tells of no event
+                await asyncio.sleep(0.01)
+            asyncio.get_running_loop().call_later(0.1, owner.rollback)
+    assert unused_for(database) != [None]
 
 
 async def test_what_cannot_be_written_is_told_and_written_the_next_time(

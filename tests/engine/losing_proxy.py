@@ -4,9 +4,12 @@ The statement is carried out; its caller never hears of it.
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 READY_FOR_QUERY = b"Z\x00\x00\x00\x05"
 
@@ -89,11 +92,15 @@ async def _answer(
 
 
 @asynccontextmanager
-async def losing_proxy(directory: Path, upstream: Path) -> AsyncIterator[LosingProxy]:
-    proxy = LosingProxy(upstream)
-    server = await asyncio.start_unix_server(proxy.accept, directory / ".s.PGSQL.5432")
-    try:
-        yield proxy
-    finally:
-        server.close()
-        await proxy.close()
+async def losing_proxy(dsn: str) -> AsyncIterator[tuple[LosingProxy, str]]:
+    """A proxy before the server that a connection string names, and the string that leads to it."""
+    parts = conninfo_to_dict(dsn)
+    upstream = Path(str(parts["host"])) / f".s.PGSQL.{parts.get('port') or 5432}"
+    with tempfile.TemporaryDirectory(prefix="proxy-") as directory:
+        proxy = LosingProxy(upstream)
+        server = await asyncio.start_unix_server(proxy.accept, Path(directory) / ".s.PGSQL.5432")
+        try:
+            yield proxy, make_conninfo(dsn, host=directory, port=5432)
+        finally:
+            server.close()
+            await proxy.close()

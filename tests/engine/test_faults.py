@@ -1,14 +1,11 @@
 """What callers are told, and what is in the log, when the way to the database breaks."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from domain.claims import Claim, ReservationChanges
 from domain.commands import Cancel, Confirm, Release
@@ -33,11 +30,8 @@ HASTY = Waits(
 
 @pytest.fixture
 async def proxy(database: Database) -> AsyncIterator[tuple[LosingProxy, str]]:
-    parts = conninfo_to_dict(database.runtime_dsn)
-    upstream = Path(str(parts["host"])) / f".s.PGSQL.{parts.get('port') or 5432}"
-    with tempfile.TemporaryDirectory(prefix="proxy-") as directory:
-        async with losing_proxy(Path(directory), upstream) as running:
-            yield running, make_conninfo(database.runtime_dsn, host=directory, port=5432)
+    async with losing_proxy(database.runtime_dsn) as running:
+        yield running
 
 
 @pytest.fixture

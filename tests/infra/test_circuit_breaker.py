@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from infra.circuit_breaker import CircuitBreaker, CircuitOpen, State
-from tests.access.conftest import Clock
+from tests.clock import Clock
 
 
 class Lost(Exception):

@@ -271,15 +271,17 @@ async def test_no_pool_is_opened_by_a_login_that_reads_across_the_api_too(
 async def test_a_pooled_connection_has_become_its_role_with_a_bound_on_every_wait(
     database: Database,
 ) -> None:
-    pool = await open_pool(database.runtime_dsn, role="booking_background")
-    async with pool.connection() as conn:
-        cursor = await conn.execute(
-            "select current_user, current_setting('timezone'),"
-            " current_setting('statement_timeout'), current_setting('lock_timeout'),"
-            " current_setting('idle_in_transaction_session_timeout')"
-        )
-        assert await cursor.fetchone() == ("booking_background", "UTC", "1min", "5s", "30s")
-    await pool.close()
+    for role in ROLES:
+        pool = await open_pool(database.runtime_dsn, role=role)
+        async with pool.connection() as conn:
+            cursor = await conn.execute(
+                "select current_user, current_setting('timezone'),"
+                " current_setting('statement_timeout'), current_setting('lock_timeout'),"
+                " current_setting('idle_in_transaction_session_timeout')"
+            )
+            statement = "1min" if role == "booking_background" else "10s"
+            assert await cursor.fetchone() == (role, "UTC", statement, "5s", "30s")
+        await pool.close()
 
 
 async def test_reading_sees_one_moment_of_one_tenant_and_writes_nothing(

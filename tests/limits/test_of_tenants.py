@@ -1,7 +1,5 @@
 """Which tenant has which limits, as the table says, and how a process learns of it."""
 
-from collections.abc import AsyncIterator
-
 import psycopg
 import pytest
 
@@ -11,26 +9,10 @@ from infra.database import Database
 from infra.limits import Allowance, LimitsOfTenants
 from infra.limits.keeping import NO_LIMIT, begin_without_limits, keep_limit, read_limit
 from infra.limits.of_tenants import TRUST_SECONDS, DefaultLimits, TenantLimit
-from infra.postgres.pool import Pool, open_pool
+from infra.postgres.pool import Pool
+from tests.clock import Clock
 
 DEFAULT = DefaultLimits(tenant=Allowance(100), key=Allowance(10))
-
-
-class Clock:
-    """Stands still until told otherwise."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-async def pool(database: Database) -> AsyncIterator[Pool]:
-    opened = await open_pool(database.runtime_dsn, role="booking_api")
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from domain.ids import TenantId
+from infra.circuit_breaker import State
 from infra.limits import Allowance, Limiter, Limits, LimitsOfTenants
 from infra.limits.allowance import limits_of
 from infra.limits.redis_buckets import RedisAway, RedisBuckets, buckets_in_redis, names_of
@@ -143,7 +144,11 @@ def timed(at_most: float) -> Iterator[None]:
 async def test_while_redis_is_down_each_process_counts_for_itself_and_then_all_together_again(
     breakable: RedisServer,
 ) -> None:
-    async with buckets_in_redis(breakable.url, rest_seconds=0.2) as shared:
+    states: list[State] = []
+    opened = buckets_in_redis(
+        breakable.url, rest_seconds=0.2, changed=lambda _, state: states.append(state)
+    )
+    async with opened as shared:
         limiter = Limiter(cast("LimitsOfTenants", Fixed(SLOW)), time.monotonic, shared)
         waits = [await wait_of(limiter, "key:1") for _ in range(3)]
         assert [bool(wait) for wait in waits] == [False, False, True]
@@ -152,9 +157,11 @@ async def test_while_redis_is_down_each_process_counts_for_itself_and_then_all_t
             waits = [await wait_of(limiter, "key:1") for _ in range(50)]
         assert [bool(wait) for wait in waits] == [False] * 2 + [True] * 48
         assert [line["event"] for line in log] == ["limits.redis_away"]
+        assert states == ["open"]
         breakable.start()
         await asyncio.sleep(0.25)  # the rest that Redis is given
         assert not await wait_of(limiter, "key:2")
+        assert states == ["open", "half-open", "closed"]
         with Redis.from_url(breakable.url, decode_responses=True) as client:
             assert f"booking:limits:1:{{{STUDIO}}}:key:2" in client.keys()  # noqa: SIM118
 

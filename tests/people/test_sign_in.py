@@ -21,6 +21,7 @@ from infra.people.facts import (
 from infra.people.organisations import tenant_slug
 from infra.people.people import SIGN_INS_ASKED
 from infra.people.standing import GONE, LEFT, NO_ROLE
+from tests.clock import Clock
 from tests.people.conftest import ISSUER, Rows, at, delivery_id, sign_in
 
 NAMELESS = {"email": None, "name": None}
@@ -29,16 +30,6 @@ WRITTEN_BY = """
     union all select xmin::text from booking.organisation
 """
 NOVA = OrganisationTold("org_nova", "nova", None, None)
-
-
-class Clock:
-    """Stands still until told otherwise."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 def membership(role: Role | None, seconds: float, *, removed: bool = False) -> MembershipTold:

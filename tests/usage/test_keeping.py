@@ -1,13 +1,10 @@
 """What was counted reaches the database exactly once, whatever is lost on the way."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.testing import capture_logs
 
 from domain.ids import TenantId
@@ -23,11 +20,8 @@ FLUSH_STATEMENTS = 4  # begin, role and transaction, the figures, commit
 
 @pytest.fixture
 async def proxy(database: Database) -> AsyncIterator[tuple[LosingProxy, str]]:
-    parts = conninfo_to_dict(database.runtime_dsn)
-    upstream = Path(str(parts["host"])) / f".s.PGSQL.{parts.get('port') or 5432}"
-    with tempfile.TemporaryDirectory(prefix="proxy-") as directory:
-        async with losing_proxy(Path(directory), upstream) as running:
-            yield running, make_conninfo(database.runtime_dsn, host=directory, port=5432)
+    async with losing_proxy(database.runtime_dsn) as running:
+        yield running
 
 
 @pytest.fixture

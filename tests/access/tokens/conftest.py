@@ -13,8 +13,8 @@ from domain.ids import TenantId
 from infra.access import NotAdmitted, Principal
 from infra.access.sign_in import SignIn
 from infra.access.tokens import TokenAuthenticator, TokenIssuer, clerk, token_authenticators
-from tests.access.conftest import Clock
 from tests.access.tokens.local_issuer import FIRST, LocalIssuer, SigningKey, serving_issuer
+from tests.clock import Clock
 
 Claims = dict[str, object]
 
