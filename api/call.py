@@ -32,7 +32,7 @@ class Call:
         path: of its address, decoded.
         request_id: the client's own, where it is printable and short; else one made here.
         traceparent: its trace context (W3C); None where it had none, or a malformed one.
-        authorization: the header, until the middleware has found out who asks.
+        authorization: the header, or all there were as one; until it is found out who asks.
         principal: who asks; None on the paths that are open to all.
         turned_away: there was no room for it; the log tells of it together with others.
         origin: of the page that a browser sends it for.
@@ -109,7 +109,9 @@ def begin_call(scope: Scope) -> Call:
         elif name == b"traceparent" and _TRACEPARENT.fullmatch(value):
             traceparent = value.decode()
         elif name == b"authorization":
-            authorization = value
+            # A second one is part of the first (RFC 9110, section 5.3), and both are nobody's: a
+            # proxy in front of us may have gone by the other.
+            authorization = value if authorization is None else b"%s, %s" % (authorization, value)
         elif name == b"origin":
             origin = value
         elif name == b"access-control-request-method":

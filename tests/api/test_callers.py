@@ -134,3 +134,12 @@ async def test_a_token_of_an_unknown_issuer_is_told_like_an_unknown_key(studio: 
     ]
     details = {str(answer["detail"]) for answer in answers}
     assert details == {"The API key or token is not known, has expired or was revoked."}
+
+
+async def test_who_shows_two_keys_is_nobody(studio: Studio) -> None:
+    both = [("Authorization", f"Bearer {studio.keys[role]}") for role in ("viewer", "admin")]
+    client = studio.with_key(None)
+    for shown in (both, both[::-1], [both[0], both[0]]):
+        answer = await client.get("/v1/resources", headers=shown)
+        assert_problem(answer, 401, "unauthenticated")
+    assert (await client.get("/v1/resources", headers=both[:1])).status_code == 200
