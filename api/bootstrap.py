@@ -44,7 +44,6 @@ async def running_services(
     master_key: MasterKey,
     *,
     connections: int = 10,
-    prepared_statements: bool = True,
     requests_at_once: int = REQUESTS_AT_ONCE,
     client_seconds: float = CLIENT_SECONDS,
     issuers: Issuers | None = None,
@@ -56,7 +55,6 @@ async def running_services(
         runtime_dsn: of a login that may become `booking_api`.
         master_key: seals personal data, and signs cursors and fingerprints.
         connections: to the database, at most.
-        prepared_statements: off behind a proxy that gives each transaction another connection.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
         issuers: who vouches for people; by default nobody.
@@ -80,15 +78,12 @@ async def running_services(
             master_key,
             metrics,
             connections=connections,
-            prepared_statements=prepared_statements,
             ceilings=guards.ceilings,
             appended=usage.appended,
         ) as running,
         buckets_in_redis(guards.redis_url, changed=metrics.circuit) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
-        vouching(
-            issuers or Issuers(), runtime_dsn, metrics, prepared_statements=prepared_statements
-        ) as vouchers,
+        vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
     ):
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
@@ -138,7 +133,6 @@ def create_app() -> FastAPI:
                 database.runtime_dsn,
                 MasterKey(master_secret(settings)),
                 connections=settings.pool_size,
-                prepared_statements=settings.prepared_statements,
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,
                 issuers=issuers_of(settings),

@@ -65,16 +65,13 @@ def issuers_of(settings: Settings) -> Issuers:
 
 
 @asynccontextmanager
-async def vouching(
-    issuers: Issuers, runtime_dsn: str, metrics: Metrics, *, prepared_statements: bool
-) -> AsyncIterator[Vouching]:
+async def vouching(issuers: Issuers, runtime_dsn: str, metrics: Metrics) -> AsyncIterator[Vouching]:
     """Runs what checks tokens and takes webhooks; where no issuer is named, nothing is opened.
 
     Args:
         issuers: whose.
         runtime_dsn: of a login that may become `booking_directory`.
         metrics: are told of circuits and webhooks.
-        prepared_statements: off behind a proxy that gives each transaction another connection.
 
     Raises:
         RoleUnsafe: as that role the database would not keep tenants apart.
@@ -83,7 +80,7 @@ async def vouching(
     if not issuers.tokens and issuers.webhooks_of is None:
         yield Vouching({}, None)
         return
-    async with running_directory(runtime_dsn, prepared_statements=prepared_statements) as directory:
+    async with running_directory(runtime_dsn) as directory:
         people = People(directory)
         webhooks = None
         if issuers.webhooks_of is not None and issuers.webhook_secrets:

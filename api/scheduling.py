@@ -28,7 +28,6 @@ async def run_scheduler(runtime_dsn: str, settings: Settings) -> None:
         runtime_dsn,
         role="booking_background",
         max_size=_CONNECTIONS,
-        prepared_statements=settings.prepared_statements,
     )
     try:
         async with running_engine(
@@ -36,7 +35,6 @@ async def run_scheduler(runtime_dsn: str, settings: Settings) -> None:
             master_key,
             metrics,
             connections=_CONNECTIONS,
-            prepared_statements=settings.prepared_statements,
         ) as running:
             await Scheduler(background, running.engine, metrics.lapsed).run()
     finally:

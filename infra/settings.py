@@ -82,7 +82,6 @@ class Settings(BaseSettings):
         log_level: the least that is logged.
         log_format: for people or for machines.
         pool_size: database connections of a process at most.
-        prepared_statements: off behind a proxy that pools transactions.
         requests_at_once: how many a process works on; one more is refused as overloaded.
         client_seconds: how long a client may take to send its request, or take none of its answer.
         drain_seconds: between SIGTERM, from when on `/readyz` answers 503, and the closed door.
@@ -125,7 +124,6 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field("INFO", validation_alias="LOG_LEVEL")
     log_format: LogFormat = Field("console", validation_alias="LOG_FORMAT")
     pool_size: int = Field(10, validation_alias="BOOKING_POOL_SIZE", ge=2, le=1000)
-    prepared_statements: bool = Field(default=True, validation_alias="BOOKING_PREPARED_STATEMENTS")
     requests_at_once: int = Field(
         REQUESTS_AT_ONCE, validation_alias="BOOKING_REQUESTS_AT_ONCE", ge=4, le=100_000
     )

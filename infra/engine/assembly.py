@@ -55,7 +55,6 @@ async def running_engine(
     limits: QueueLimits | None = None,
     waits: Waits | None = None,
     connections: int = 10,
-    prepared_statements: bool = True,
     ceilings: HoldCeilings = NO_CEILINGS,
     appended: Callable[[TenantId, int], None] = lambda _tenant_id, _events: None,
 ) -> AsyncIterator[RunningEngine]:
@@ -68,7 +67,6 @@ async def running_engine(
         limits: of the queue.
         waits: of the connections.
         connections: how many at most; those of the queue's flights among them.
-        prepared_statements: off behind a proxy that gives each transaction another connection.
         ceilings: how many holds may be open, where nothing else is said of a tenant.
         appended: is told how many events were appended to whose log.
 
@@ -82,7 +80,6 @@ async def running_engine(
         min_size=2,
         max_size=connections,
         waits=waits,
-        prepared_statements=prepared_statements,
     )
     try:
         door = CountingDoor(PostgresDoor(pool, LAPSE), appended)

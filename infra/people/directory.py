@@ -112,14 +112,11 @@ class Directory:
 
 
 @asynccontextmanager
-async def running_directory(
-    runtime_dsn: str, *, prepared_statements: bool = True
-) -> AsyncIterator[Directory]:
+async def running_directory(runtime_dsn: str) -> AsyncIterator[Directory]:
     """Runs a directory on few connections of its own: sign-ins never wait behind bookings.
 
     Args:
         runtime_dsn: of a login that may become `booking_directory`.
-        prepared_statements: off behind a proxy that gives each transaction another connection.
 
     Yields:
         The directory.
@@ -133,7 +130,6 @@ async def running_directory(
         role="booking_directory",
         max_size=CONNECTIONS,
         max_waiting=WAITING,
-        prepared_statements=prepared_statements,
     )
     try:
         yield Directory(pool)

@@ -87,6 +87,9 @@ def migrate(dsn: str, schema: Schema | None = None) -> list[SchemaFile]:
         conn.execute("SET TIME ZONE 'UTC'")
         conn.execute("SET lock_timeout = '5min'")
         conn.execute("SET row_security = off")  # an error, never a silent filter, if not the owner
+        # Asked before the lock, which any login may hold, an analyst's too.
+        if conn.execute(_HAS_BOOKKEEPING).rowcount and not _not_applied(conn, schema):
+            return []
         while (file := _apply_next(conn, schema)) is not None:
             _log.info("migration applied", migration=file.name)
             applied.append(file)

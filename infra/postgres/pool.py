@@ -76,11 +76,8 @@ class _Session:
 
     role: Role
     waits: Waits = field(default_factory=Waits)
-    prepared_statements: bool = True
 
     async def begin(self, conn: AsyncConnection[TupleRow]) -> None:
-        if not self.prepared_statements:
-            conn.prepare_threshold = None
         set_json_loads(from_json, conn)  # in a third of the time of the standard library's
         await conn.execute(
             _BECOME,
@@ -101,7 +98,6 @@ async def open_pool(
     max_size: int = 10,
     max_waiting: int = 0,
     waits: Waits | None = None,
-    prepared_statements: bool = True,
 ) -> Pool:
     """Open a pool of connections in autocommit mode that have become `role`.
 
@@ -113,7 +109,6 @@ async def open_pool(
         max_waiting: how many may wait for a connection; one more is refused at once with
             `psycopg_pool.TooManyRequests`. 0 for no bound.
         waits: how long to wait for what; else as `WAITS` has it.
-        prepared_statements: off behind a proxy that gives each transaction another connection.
 
     Returns:
         The pool, with its first connections made; close it with `await pool.close()`.
@@ -122,7 +117,7 @@ async def open_pool(
         RoleUnsafe: as that role the database would not keep tenants apart.
         psycopg.OperationalError: the server cannot be reached.
     """
-    session = _Session(role, waits or WAITS.get(role, Waits()), prepared_statements)
+    session = _Session(role, waits or WAITS.get(role, Waits()))
     dsn = _named(dsn, role, session.waits)
     # Once outside the pool, which would retry in the background and only report that time ran out.
     await asyncio.to_thread(check_role, dsn, role)

@@ -15,11 +15,12 @@ Role = Literal["booking_api", "booking_background", "booking_projector", "bookin
 ROLES: tuple[Role, ...] = get_args(Role)
 READER_ROLES = ("booking_auditor", "booking_analyst")
 
+# A proxy that pools connections tells its clients process ids of its own.
 # Owning counts through membership too: an owner's members pass by its row-level security. Of roles
 # that read, only what can be used counts: who made one may hand it out, and is no reader for that.
 # PostgreSQL 15 does not tell the two apart.
 _WHO = """
-    SELECT r.rolsuper, r.rolbypassrls,
+    SELECT r.rolsuper, r.rolbypassrls, pg_backend_pid() AS serving,
            (SELECT c.relname FROM pg_class c
             WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'booking')
               AND c.relkind IN ('r', 'p', 'v', 'm') AND pg_has_role(r.oid, c.relowner, 'USAGE')
@@ -67,6 +68,13 @@ def check_role(dsn: str, role: Role) -> None:
                 f'GRANT {role} TO "{login}";'
             ) from error
         [who] = conn.execute(_WHO, {"readers": list(READER_ROLES)}).fetchall()
+        if who["serving"] != conn.info.backend_pid:
+            raise RoleUnsafe(
+                "Between here and PostgreSQL stands a proxy that gives its connections to one "
+                "client after another. The role that the engine becomes, by which tenants are kept "
+                "apart, could be the next one's. Let DATABASE_URL name the server itself (at Neon, "
+                "the address without -pooler); the engine pools connections by itself."
+            )
     faults = {
         f"is a superuser (ALTER ROLE {role} NOSUPERUSER)": who["rolsuper"],
         f"passes by row-level security (ALTER ROLE {role} NOBYPASSRLS)": who["rolbypassrls"],

@@ -7,7 +7,7 @@ It is loaded by `schemathesis.toml`, in the process that `test_schema.py` starts
 import json
 import os
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import requests
@@ -117,6 +117,7 @@ def _written(minutes: int, hours: int) -> str:
 # Times of the contract's years, mostly of one month: so that periods meet.
 _MINUTES = st.integers(0, 30 * 1440) | st.integers(-68_000_000, 53_000_000)
 schemathesis.openapi.format("date-time", st.builds(_written, _MINUTES, st.integers(-12, 14)))
+schemathesis.openapi.format("date", st.dates(date(1970, 1, 1), date(2200, 12, 31)).map(str))
 schemathesis.openapi.format("duration", st.sampled_from(["PT1S", "PT1H30M", "P1D", "P2W", "P366D"]))
 schemathesis.openapi.format("timezone", st.sampled_from(["UTC", "Europe/Vienna", "Asia/Kolkata"]))
 schemathesis.openapi.format(

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from infra.database import Database
-from infra.postgres.migrator import migrate, pending
+from infra.postgres.migrator import ADVISORY_LOCK, migrate, pending
 from infra.postgres.schema import MigrationError, Schema, SchemaFile, read_schema
 
 EARLIER = "create table booking.kept (id int); create function booking.asked() returns int return 1"
@@ -277,3 +277,10 @@ def test_a_function_file_that_does_not_begin_with_its_revision_is_an_error(
 def test_a_function_file_with_another_name_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match=r"Rename functions/0005_asked\.sql"):
         write(tmp_path, f_0005_asked=functions(1, 1))
+
+
+def test_who_has_nothing_to_apply_waits_for_nobody(database: Database) -> None:
+    """Any login may take the lock, one that only reads too, and keep it."""
+    with psycopg.connect(database.runtime_dsn) as other:
+        other.execute("select pg_advisory_lock(%s)", [ADVISORY_LOCK])
+        assert migrate(database.owner_dsn) == []

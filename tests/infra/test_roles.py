@@ -26,6 +26,7 @@ from infra.postgres.preflight import (
 )
 from infra.postgres.role_check import READER_ROLES, ROLES, RoleUnsafe, check_role
 from infra.postgres.schema import MigrationError, Schema, read_schema
+from tests.infra.pid_changing_proxy import pooling_proxy
 
 SINCE_0005 = ("booking_owner", "booking_projector", "booking_directory")
 
@@ -303,3 +304,9 @@ async def test_reading_sees_one_moment_of_one_tenant_and_writes_nothing(
     async with pool.connection() as conn:
         assert await (await conn.execute("select slug from booking.tenant")).fetchall() == []
     await pool.close()
+
+
+def test_no_pool_is_opened_through_a_proxy_that_pools(database: Database) -> None:
+    """What a connection becomes there, somebody else's would be."""
+    with pooling_proxy(database.runtime_dsn) as dsn, pytest.raises(RoleUnsafe, match="a proxy"):
+        check_role(dsn, "booking_api")
