@@ -53,6 +53,8 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
         return
     try:
         out.touch(mode=0o600)
+        if out.is_file():  # one that was there, too, but no device
+            out.chmod(0o600)
         file = out.open("wb")
     except OSError as error:
         raise CannotWrite(f"{out}: {error.strerror}. Take another file for --out.") from error

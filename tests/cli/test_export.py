@@ -58,6 +58,7 @@ def test_people_are_given_back_a_line_each(
 
     add_people(database, 2 * ROWS_AT_ONCE)
     file = tmp_path / "people.jsonl"
+    file.touch(mode=0o644)
     written = booking("export", "people", "--tenant", "nova", "--out", str(file), **theirs)
 
     assert (written.returncode, written.stdout) == (0, ""), written.stderr
