@@ -20,8 +20,8 @@ from api.cli import (
     tenant_limits,
     tenants,
 )
-from api.cli.exporting import CannotWrite
 from api.cli.server import CannotListen
+from api.cli.written_file import CannotWrite
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
 from infra.importing.reading import WrongFile

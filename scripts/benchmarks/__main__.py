@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `scripts/bench write`, `import`, `reads` and `auth`."""
+"""The command line of the benchmarks, `scripts/bench`: `write`, `import`, `reads`, `auth`, `audit`."""
 
 import sys
 from collections.abc import Callable
@@ -9,9 +9,11 @@ import typer
 
 from api.cli.signals import stopped_by_signals
 from infra.telemetry.logging import configure_logging
+from scripts.benchmarks.auditing import EVENTS, measure_audit, report_audit
 from scripts.benchmarks.authentication import measure_authentication, report_authentication
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
+from scripts.benchmarks.logs import STAGES
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
 from scripts.benchmarks.report import report
 from scripts.benchmarks.subjects import RESOURCES, Plan
@@ -83,6 +85,15 @@ def auth(
             measure_authentication(seconds, rounds, connections, _progress)
         )
     )
+
+
+@app.command()
+def audit(
+    events: Annotated[int, typer.Option(help="Of the log.", min=STAGES)] = EVENTS,
+    rounds: Annotated[int, typer.Option(help="How often it is verified.", min=1)] = 3,
+) -> None:
+    """Measure how fast a log is verified: its hashes, and apart from them all the rest."""
+    _run(lambda: report_audit(measure_audit(events, rounds, _progress)))
 
 
 def _progress(line: str) -> None:

@@ -1,7 +1,7 @@
 """A log of any length, as the engine makes it: decided by the domain, appended by its function.
 
-Stages are booked hour after hour: a hold that is confirmed, amended, moved by half an hour and, each
-fourth, cancelled. Only the queue is left out, so that whole batches are as large as they may be.
+Stages are booked hour after hour: each time a hold that is confirmed, amended, and moved by half an
+hour or, each fourth, cancelled. Only the commit queue is left out, for larger batches.
 """
 
 import asyncio
@@ -77,8 +77,8 @@ def _commands(stages: list[ResourceId]) -> Iterator[AppendCommand]:
     for number, stage in enumerate(stages):
         yield _registered(stage, f"Stage {number}")
     for number in count():
-        hour, stage = divmod(number, len(stages))
-        yield from _life_of_a_booking(stages[stage], _FIRST_HOUR + hour * _HOUR, number)
+        hour, place = divmod(number, len(stages))
+        yield from _life_of_a_booking(stages[place], _FIRST_HOUR + hour * _HOUR, number)
 
 
 def _life_of_a_booking(stage: ResourceId, start: datetime, number: int) -> Iterator[AppendCommand]:
