@@ -1,5 +1,6 @@
 """Where an export goes: to standard output, or whole into a file that is its owner's alone."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,6 +53,8 @@ def _draft_of(out: Path) -> Iterator[BinaryIO]:
     try:
         with draft.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(out)
     finally:
         with suppress(FileNotFoundError):  # it is in its place

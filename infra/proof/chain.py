@@ -113,9 +113,8 @@ class ChainCheck:
             )
 
     def _missing(self, event: ChainedEvent, seq: int) -> None:
-        self._add(
-            Problem.MISSING, event, f"{_positions(seq + 1, event.seq - 1)} missing before this"
-        )
+        detail = f"{_positions(seq + 1, event.seq - 1)} missing: event {event.seq:,} comes next"
+        self._findings.add(Problem.MISSING, detail, position=seq + 1)
 
     def _misplaced(self, event: ChainedEvent, seq: int) -> None:
         self._add(Problem.MISPLACED, event, f"it stands after event {seq:,}")

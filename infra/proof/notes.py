@@ -8,9 +8,9 @@ A checkpoint says where a tenant's log ended at some time. Its text is three lin
 
 It is signed as a note (C2SP signed-note, c2sp.org/signed-note): an empty line, then a line for
 each signature, `— NAME BASE64`. NAME is the first line again; in base64 stand the key's id (4
-bytes) and the Ed25519 signature (RFC 8032) of the text. The id is how sha256(NAME ‖ 0x0A ‖ 0x01 ‖ public
-key) begins. So the first line tells these texts from all else that a key may ever sign, and one log
-from another.
+bytes) and the Ed25519 signature (RFC 8032) of the text. The id is how sha256(NAME ‖ 0x0A ‖ 0x01 ‖
+public key) begins. So the first line tells these texts from all else that a key may ever sign, and
+one log from another.
 
 The lines are those of a transparency log's checkpoint (c2sp.org/tlog-checkpoint), but the hash is
 the end of a chain and no root of a Merkle tree: that one checkpoint continues another is seen by

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks, `scripts/bench`: `write`, `import`, `reads`, `auth`, `audit`."""
+"""The command line of the benchmarks, `scripts/bench`: write, import, reads, auth and audit."""
 
 import sys
 from collections.abc import Callable
