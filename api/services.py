@@ -18,6 +18,7 @@ from infra.limits import Limiter
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
+from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
@@ -51,6 +52,7 @@ class Services:
         tenant_metrics: what the process tells about single tenants.
         operator: who may see that.
         cors: whose pages may read answers.
+        signing_keys: what checkpoints of logs are signed with, and were.
     """
 
     engine: BookingEngine
@@ -74,6 +76,7 @@ class Services:
     tenant_metrics: TenantMetrics
     operator: OperatorToken
     cors: Cors
+    signing_keys: TrustedKeys
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

@@ -91,7 +91,7 @@ async def running_engine(
         engine = BookingEngine(
             loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings
         )
-        yield RunningEngine(engine, AuditTrail(pool), queue, rounds, pool)
+        yield RunningEngine(engine, AuditTrail(pool, mapper, rounds), queue, rounds, pool)
         await queue.close()
     finally:
         await pool.close()

@@ -27,9 +27,6 @@ class StatedHead:
     recorded_us: int
 
 
-EMPTY = StatedHead(0, b"", 0)
-
-
 @dataclass(frozen=True, slots=True)
 class _Broken:
     """A place whose event is not the one that its hash was made of."""
@@ -49,15 +46,14 @@ class ChainCheck:
         events: how many were followed.
     """
 
-    def __init__(self, tenant_id: TenantId, findings: Findings, after: StatedHead = EMPTY) -> None:
-        """Begins after a known event.
+    def __init__(self, tenant_id: TenantId, findings: Findings) -> None:
+        """Begins before the first event.
 
         Args:
             tenant_id: whose log.
             findings: takes what is wrong.
-            after: which event; none, for the whole log.
         """
-        self.end = after
+        self.end = StatedHead(0, b"", 0)
         self.events = 0
         self._tenant = tenant_id.bytes
         self._findings = findings

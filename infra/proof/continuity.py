@@ -1,14 +1,17 @@
 """Whether a log continues a signed checkpoint: what a rewritten history cannot.
 
-Who keeps a checkpoint knows the hash of one event. If the log that stands has that hash at that
-position, and every event after it follows, nothing before it was changed since it was signed: an
-earlier event that was altered would have given other hashes from there on.
+Whoever keeps a checkpoint knows the hash of one event, and that hash covers all events up to it. So
+the log is followed from its beginning, each hash computed again: where the event of the checkpoint
+has the hash that was signed, nothing before it has changed since; and what comes after follows it.
 """
+
+from collections.abc import Sequence
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from infra.proof.chain import ChainCheck, StatedHead
+from infra.log.hash_chain import ChainedEvent
+from infra.proof.chain import ChainCheck
 from infra.proof.findings import Findings, Problem
 from infra.proof.notes import Checkpoint
 from infra.proof.reading import log_in_parts, select_extent
@@ -16,47 +19,37 @@ from infra.rebuilding import Tenant
 
 
 async def check_continues(
-    conn: AsyncConnection[TupleRow], tenant: Tenant, old: Checkpoint, new: Checkpoint | None
+    conn: AsyncConnection[TupleRow], tenant: Tenant, checkpoints: Sequence[Checkpoint]
 ) -> tuple[int, Findings]:
-    """Follows the log from a checkpoint to a later one, or to its end.
+    """Follows the log to its end, and sees that it passes by checkpoints.
 
     Args:
         conn: of the tables' owner, in autocommit.
         tenant: whose log.
-        old: where to begin; its signatures have been seen to.
-        new: where to end; None for where the log ends.
+        checkpoints: which; their signatures have been seen to.
 
     Returns:
-        The position that was reached, and what is wrong.
+        The position of the log's last event, and what is wrong.
     """
     findings = Findings()
+    awaited = {checkpoint.seq: checkpoint for checkpoint in checkpoints}
+    chain = ChainCheck(tenant.tenant_id, findings)
     extent = await select_extent(conn, tenant.tenant_id)
-    end = extent.head if extent else StatedHead(0, b"", 0)
-    until = new.seq if new else extent.last_seq if extent else 0
-    await _check_event(conn, tenant, old, findings)
-    chain = ChainCheck(tenant.tenant_id, findings, after=StatedHead(old.seq, old.hash, 0))
-    async for events in log_in_parts(conn, tenant.tenant_id, old.seq, until):
-        chain.follow(events)
-    if new is None:
-        if chain.events:
-            chain.end_at(end)
-    elif (chain.end.seq, chain.end.hash) != (new.seq, new.hash):
-        _rewritten(new, findings)
+    if extent is not None:
+        async for events in log_in_parts(conn, tenant.tenant_id, 0, extent.last_seq):
+            chain.follow(events)
+            _pass_by(awaited, events)
+        chain.end_at(extent.head)
+    for seq in awaited:
+        there = "has another event than the one" if seq <= chain.end.seq else "lacks the event"
+        detail = f"the log {there} that was signed here: it was rewritten since"
+        findings.add(Problem.REWRITTEN, detail, position=seq)
     return chain.end.seq, findings
 
 
-async def _check_event(
-    conn: AsyncConnection[TupleRow], tenant: Tenant, old: Checkpoint, findings: Findings
-) -> None:
-    async for events in log_in_parts(conn, tenant.tenant_id, old.seq - 1, old.seq):
-        if [event.hash for event in events] == [old.hash]:
-            return
-    _rewritten(old, findings)
-
-
-def _rewritten(checkpoint: Checkpoint, findings: Findings) -> None:
-    findings.add(
-        Problem.REWRITTEN,
-        "the log does not have the event of this checkpoint: it was rewritten after it was signed",
-        position=checkpoint.seq,
-    )
+def _pass_by(awaited: dict[int, Checkpoint], events: Sequence[ChainedEvent]) -> None:
+    """Strike out the checkpoints whose events are there as they were signed."""
+    hashes = {event.seq: event.hash for event in events if event.seq in awaited}
+    for seq, stated in hashes.items():
+        if stated == awaited[seq].hash:
+            del awaited[seq]

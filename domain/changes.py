@@ -1,0 +1,89 @@
+"""What an event changed of the booking or resource that it happened to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from eventsourcing.domain import CanMutateAggregate
+from pydantic_core import to_json
+
+from domain.booking import Booking
+from domain.booking_events import StepWithReason
+from domain.resource import Resource
+
+_FIELDS: Mapping[type[Booking | Resource], Sequence[str]] = {
+    Booking: (
+        "status",
+        "title",
+        "resource_ids",
+        "start_time",
+        "end_time",
+        "hold_expires_at",
+        "customer",
+        "notes",
+        "reference",
+        "attributes",
+    ),
+    Resource: ("name", "kind", "timezone", "attributes", "retired"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One fact that became another.
+
+    Attributes:
+        field: what it is called.
+        before: what it was; None where it was nothing.
+        after: what it is from here on; None where it is nothing any more.
+    """
+
+    field: str
+    before: object
+    after: object
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event in the life of a booking or resource.
+
+    Attributes:
+        thing: what it has become; the next step changes it in place.
+        changes: what that changed, in the order in which a booking or resource is told.
+        reason: the one that was given, if any.
+    """
+
+    thing: Booking | Resource
+    changes: tuple[Change, ...]
+    reason: str | None
+
+
+def step(thing: Booking | Resource | None, event: CanMutateAggregate[UUID]) -> Step:
+    """Let an event happen, and tell what it changed.
+
+    Args:
+        thing: what it happens to, which is altered; None for a first event.
+        event: the next one of its stream.
+
+    Raises:
+        eventsourcing.domain.OriginatorVersionError: an event is missing or out of order.
+        eventsourcing.domain.OriginatorIDError: it is of another stream.
+    """
+    before = _facts(thing)
+    after = event.mutate(thing)
+    if not isinstance(after, Booking | Resource):
+        raise TypeError(f"{type(after).__name__} is not an aggregate of this domain")
+    return Step(
+        thing=after,
+        changes=tuple(
+            Change(name, before.get(name), fact)
+            for name, fact in _facts(after).items()
+            # As they would be written: 1 and True are one to Python, and two in JSON.
+            if to_json(before.get(name)) != to_json(fact)
+        ),
+        reason=event.reason if isinstance(event, StepWithReason) else None,
+    )
+
+
+def _facts(thing: Booking | Resource | None) -> dict[str, object]:
+    return {} if thing is None else {name: getattr(thing, name) for name in _FIELDS[type(thing)]}
