@@ -28,6 +28,7 @@ SAYS_NOTHING_OF_ANYBODY: Mapping[str, str] = {
 BEYOND_TENANTS: Mapping[str, str] = {
     "account": "a user of an issuer, perhaps of several tenants or of none yet; no tenant's to see",
     "webhook_delivery": "whoever sends a webhook names no tenant; no tenant's to see",
+    "wrapped_secret": "the installation's own secrets; no tenant's to see",
 }
 KEYS_ACROSS_TENANTS: Mapping[str, str] = {
     "tenant_slug_taken": "given by whoever runs the installation or the directory, by no tenant",
@@ -47,7 +48,7 @@ WITHOUT_TENANT = {*SAYS_NOTHING_OF_ANYBODY, *BEYOND_TENANTS}
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "account": {"directory": "all select insert update(email,name,told_at,removed_at)"},
     "api_key": {"api": "named select update(last_used_at)"},
-    "customer_key": {"api": "own select insert"},
+    "customer_key": {"api": "own select insert delete"},
     "event": {"api": "own select insert", "projector": "all select", "auditor": "own select"},
     "function_file": {"api": "all select", "background": "all select"},
     "migration": {"api": "all select", "background": "all select"},
@@ -95,6 +96,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "background": "all select insert update(commands,events,queries,seconds,refused)",
     },
     "webhook_delivery": {"directory": "all select insert", "background": "all select delete"},
+    "wrapped_secret": {"background": "all select insert"},
 }
 
 
