@@ -122,10 +122,10 @@ class Stepping:
         applied = await self._apply(conn, tenant_id, seq, together, limit)
         if applied == limit:
             return True
-        for checkpoint in together:
-            if not checkpoint.is_live:
-                await self._take_over(conn, tenant_id, replace(checkpoint, seq=seq + applied))
-        return False
+        built = [checkpoint for checkpoint in together if not checkpoint.is_live]
+        for checkpoint in built:
+            await self._take_over(conn, tenant_id, replace(checkpoint, seq=seq + applied))
+        return bool(built)  # what was read until now can be cleared away
 
     async def _apply(
         self,
