@@ -21,6 +21,8 @@ INLINE: Mapping[InlineName, InlineProjection] = {
 
 AsynchronousName = Literal["bookings"]
 
+ProjectionName = Literal[InlineName, AsynchronousName]
+
 ASYNCHRONOUS: tuple[Projection, ...] = (BOOKINGS,)
 """Those that follow the log.
 
