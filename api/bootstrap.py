@@ -92,6 +92,7 @@ async def running_services(
             engine=running.engine,
             trail=running.trail,
             pool=running.pool,
+            vault=running.vault,
             authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),

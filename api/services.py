@@ -13,6 +13,7 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine
 from infra.limits import Limiter
 from infra.pacing import Rounds
@@ -32,7 +33,8 @@ class Services:
     Attributes:
         engine: takes commands, and answers for one booking or resource.
         trail: the log, for those who replay it.
-        pool: for the queries of the inline projections; connections of `booking_api`.
+        pool: for the queries of the projections; connections of `booking_api`.
+        vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
         readiness: whether it can serve.
@@ -56,6 +58,7 @@ class Services:
     engine: BookingEngine
     trail: AuditTrail
     pool: Pool
+    vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
     readiness: Readiness

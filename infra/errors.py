@@ -10,6 +10,7 @@ EngineError
     ├── Overloaded        the queue is full, or no connection could be had in time
     ├── Contended         other commands kept changing the same booking
     ├── OutcomeUnknown    the answer was lost on the way: the command may have been applied
+    ├── ProjectionBehind  the rows asked for do not have the events yet that they have to have
     └── IssuerUnavailable nobody can tell whose a token is, while its issuer does not answer
 """
 
@@ -96,6 +97,13 @@ class OutcomeUnknown(Unavailable):
 
     Repeating it with the same idempotency key gives its one answer.
     """
+
+
+@dataclass(eq=False)
+class ProjectionBehind(Unavailable):
+    """A projection has not come as far as was asked for, or is still built for the first time."""
+
+    projection: str
 
 
 class IssuerUnavailable(Unavailable):

@@ -15,6 +15,7 @@ from infra.customer_vault import CustomerVault
 from infra.engine.engine import BookingEngine
 from infra.engine.loading import StreamLoader
 from infra.engine.trail import AuditTrail
+from infra.log.announcing import Announcer
 from infra.log.append import NO_CEILINGS, HoldCeilings
 from infra.log.commit_queue import CommitQueue, QueueLimits, QueueObserver
 from infra.log.door import PostgresDoor
@@ -37,6 +38,7 @@ class RunningEngine:
         queue: between them and the log.
         rounds: shared by all that takes long in this process.
         pool: connections as `booking_api`, for the read models' queries.
+        vault: opens personal data.
     """
 
     engine: BookingEngine
@@ -44,6 +46,7 @@ class RunningEngine:
     queue: CommitQueue
     rounds: Rounds
     pool: Pool
+    vault: CustomerVault
 
 
 @asynccontextmanager
@@ -82,7 +85,13 @@ async def running_engine(
         waits=waits,
     )
     try:
-        door = CountingDoor(PostgresDoor(pool, LAPSE), appended)
+        announcer = Announcer(pool)
+
+        def told(tenant_id: TenantId, events: int) -> None:
+            announcer.appended(tenant_id)
+            appended(tenant_id, events)
+
+        door = CountingDoor(PostgresDoor(pool, LAPSE), told)
         queue = CommitQueue(door, observer, time.monotonic, limits)
         vault = CustomerVault(pool, master_key, time.monotonic)
         mapper = EventMapper()
@@ -91,7 +100,8 @@ async def running_engine(
         engine = BookingEngine(
             loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings
         )
-        yield RunningEngine(engine, AuditTrail(pool), queue, rounds, pool)
-        await queue.close()
+        async with announcer.running():
+            yield RunningEngine(engine, AuditTrail(pool), queue, rounds, pool, vault)
+            await queue.close()
     finally:
         await pool.close()
