@@ -27,8 +27,9 @@ PLACEHOLDERS = {
     "camera": examples.CAMERA_ID,
     "booking": examples.BOOKING_ID,
     "other booking": examples.OTHER_BOOKING_ID,
+    "customer key": examples.CUSTOMER_KEY_ID,
 }
-IN_PATHS = {"{booking_id}": examples.BOOKING_ID, "{resource_id}": examples.STAGE_ID}
+IN_PATHS = {"{booking_id}": examples.BOOKING_ID, "{resource_id}": examples.STAGE_ID, "{customer_key_id}": examples.CUSTOMER_KEY_ID}
 IN_QUERIES: Mapping[str, list[str]] = {
     "resource_id": [examples.STAGE_ID, examples.CAMERA_ID],
     "from": ["2036-03-01T00:00:00Z"],
@@ -122,13 +123,15 @@ def test_every_operation_that_names_something_is_asked() -> None:
 async def furnished(studio: Studio) -> Ids:
     stage, camera = await studio.resource("Stage"), await studio.resource("Camera")
     period = {"start_time": "2036-03-05T09:00:00Z", "end_time": "2036-03-05T10:00:00Z"}
-    one = await studio.booking(stage, status="held", **period)
+    one = await studio.booking(stage, status="held", customer={"id": "c-1"}, **period)
     other = await studio.booking(camera, **period)
+    [begun] = (await studio.get(f"/v1/bookings/{one['id']}/history")).json()["items"]
     return {
         "stage": stage,
         "camera": camera,
         "booking": str(one["id"]),
         "other booking": str(other["id"]),
+        "customer key": begun["data"]["customer"]["key_id"],
     }
 
 
@@ -142,6 +145,7 @@ def everything(database: Database) -> list[tuple[str, ...]]:
         return [
             *owner.execute("select e::text from booking.event e order by tenant_id, seq"),
             *owner.execute("select r::text from booking.reservation r order by 1"),
+            *owner.execute("select k::text from booking.customer_key k order by 1"),
         ]
 
 

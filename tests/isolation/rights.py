@@ -29,7 +29,6 @@ BEYOND_TENANTS: Mapping[str, str] = {
     "projection_lag": "how far projections are behind, summed up over all tenants",
     "account": "a user of an issuer, perhaps of several tenants or of none yet; no tenant's to see",
     "webhook_delivery": "whoever sends a webhook names no tenant; no tenant's to see",
-    "wrapped_secret": "the installation's own secrets; no tenant's to see",
 }
 KEYS_ACROSS_TENANTS: Mapping[str, str] = {
     "tenant_slug_taken": "given by whoever runs the installation or the directory, by no tenant",
@@ -104,7 +103,6 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "background": "all select insert update(commands,events,queries,seconds,refused)",
     },
     "webhook_delivery": {"directory": "all select insert", "background": "all select delete"},
-    "wrapped_secret": {"background": "all select insert"},
 }
 
 

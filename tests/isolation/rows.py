@@ -101,10 +101,6 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.webhook_delivery (delivery_id) values ('msg_1') on conflict do nothing
     """,
     "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
-    "wrapped_secret": """
-        insert into booking.wrapped_secret (name, wrapped, wrapped_by)
-        values ('cursor', '\\x04', '0123456789abcdef') on conflict do nothing
-    """,
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
     "projection_checkpoint": """
         insert into booking.projection_checkpoint values (%(tenant)s, 'bookings', 1, 1, 1, true)
