@@ -4,9 +4,9 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from api.call import Call, call_of
-from api.headers import WriteHeaders, read_write_headers
+from api.headers import IF_MATCH, WriteHeaders, read_write_headers
 from api.problems.from_errors import RequestPart, problem_of
-from api.problems.problem import Problem
+from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
 from api.rate_limits import count_commands
 from api.rendering import thing_body
 from api.services import Services, services_of

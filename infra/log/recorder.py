@@ -278,9 +278,7 @@ class TenantRecorder(library.ApplicationRecorder):
                 if event.topic in _FOLLOWED_TOPICS
             ]
         except (library.MapperDeserialisationError, UnknownVersion) as error:
-            raise library.DataError(
-                f"What follows cannot be told: {error}"
-            ) from error
+            raise library.DataError(f"What follows cannot be told: {error}") from error
 
 
 class TenantSubscription(library.Subscription[TenantRecorder]):
