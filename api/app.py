@@ -8,10 +8,12 @@ from api.openapi.document import complete
 from api.problems.handlers import add_problem_handlers
 from api.routes import (
     availability,
+    booking_list,
     bookings,
     calendar,
     checkpoints,
     commands,
+    customers,
     events,
     health,
     problems,
@@ -35,11 +37,13 @@ answered in UTC. Whatever cannot be done is answered as a [problem](/problems).
 # The routes are tried in this order, so what is asked for most comes first.
 _ROUTERS = (
     bookings.router,
+    booking_list.router,
     transitions.router,
     commands.router,
     calendar.router,
     availability.router,
     resources.router,
+    customers.router,
     events.router,
     checkpoints.router,
     usage.router,

@@ -93,8 +93,10 @@ async def running_services(
         api_keys = ApiKeys(running.pool)
         services = Services(
             engine=running.engine,
+            forgetter=running.forgetter,
             trail=running.trail,
             pool=running.pool,
+            vault=running.vault,
             authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),

@@ -15,6 +15,7 @@ from domain.ids import TenantId
 from domain.resource import Resource
 from infra.engine import Accepted, HistoryEntry, LoggedEvent
 from infra.proof.checkpoints import KeptCheckpoint
+from projections.bookings.listing import ListedBooking
 from projections.reservation.availability import Availability, FreePeriod
 from projections.reservation.calendar import CalendarEntry
 from projections.resource.listing import ListedResource
@@ -95,6 +96,32 @@ def listed_resource_body(resource: ListedResource) -> Body:
         "position": resource.position,
         "created_at": resource.created_at,
         "updated_at": resource.updated_at,
+    }
+
+
+def listed_booking_body(booking: ListedBooking, customer: Customer | None) -> Body:
+    """Gives a booking of a list; the same as the booking alone.
+
+    Args:
+        booking: as the list has it.
+        customer: whom it is for, opened.
+    """
+    return {
+        "id": booking.booking_id,
+        "status": booking.status,
+        "title": booking.title,
+        "resource_ids": booking.resource_ids,
+        "start_time": booking.start_time,
+        "end_time": booking.end_time,
+        "hold_expires_at": booking.hold_expires_at,
+        "customer": None if customer is None else _customer_body(customer),
+        "notes": booking.notes,
+        "reference": booking.reference,
+        "attributes": booking.attributes,
+        "version": booking.version,
+        "position": booking.position,
+        "created_at": booking.created_at,
+        "updated_at": booking.updated_at,
     }
 
 

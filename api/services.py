@@ -13,7 +13,8 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
-from infra.engine import AuditTrail, BookingEngine
+from infra.customer_vault import CustomerVault
+from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
@@ -32,8 +33,10 @@ class Services:
 
     Attributes:
         engine: takes commands, and answers for one booking or resource.
+        forgetter: forgets customers.
         trail: the log, for those who replay it.
-        pool: for the queries of the inline projections; connections of `booking_api`.
+        pool: for the queries of the projections; connections of `booking_api`.
+        vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
         readiness: whether it can serve.
@@ -56,8 +59,10 @@ class Services:
     """
 
     engine: BookingEngine
+    forgetter: CustomerForgetter
     trail: AuditTrail
     pool: Pool
+    vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
     readiness: Readiness

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from projections.asynchronous import Projection
+from projections.bookings.projecting import BOOKINGS
 from projections.inline import InlineProjection
 from projections.open_hold.rebuilding import OPEN_HOLD
 from projections.reservation.rebuilding import RESERVATION
@@ -16,3 +18,14 @@ INLINE: Mapping[InlineName, InlineProjection] = {
     "open_hold": OPEN_HOLD,
 }
 """Those that are written in the transaction which appends the events."""
+
+AsynchronousName = Literal["bookings"]
+
+ProjectionName = Literal[InlineName, AsynchronousName]
+
+ASYNCHRONOUS: tuple[Projection, ...] = (BOOKINGS,)
+"""Those that follow the log.
+
+Where one gets a new version, the earlier one may stand beside it until the later one has taken over
+everywhere: as long as it stands here, it is kept up.
+"""

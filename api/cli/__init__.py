@@ -60,6 +60,7 @@ app = typer.Typer(
 )
 app.command()(serving.serve)
 app.command()(serving.api)
+app.command()(serving.projector)
 app.command()(serving.scheduler)
 app.command()(migrating.migrate)
 app.command("import")(import_csv.import_csv)

@@ -45,7 +45,7 @@ async def alive(_request: Request) -> Response:
         tag="operations",
         summary="Can the process serve?",
         description="Whether the database answers within a second, is migrated, and commits get "
-        "through. The read models are never behind: they change with the log.",
+        "through. Calendar, availability and resources are never behind: they change with the log.",
         permission=None,
         answer=Answer(
             description="It can.",

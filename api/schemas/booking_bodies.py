@@ -75,6 +75,21 @@ class ChangeBody(BaseModel):
     )
 
 
+class BookingListBody(BaseModel):
+    """A page of bookings, by start and id."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.BOOKINGS]})
+
+    items: list[BookingBody] = Field(
+        description="The bookings.", examples=[examples.BOOKINGS["items"]]
+    )
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page; null on the last one. A page may "
+        "have no items and yet a next one, where a status or a text is looked for.",
+        examples=[examples.CURSOR],
+    )
+
+
 class HistoryEntryBody(BaseModel):
     """One event of a booking."""
 

@@ -9,6 +9,7 @@ STAGE_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a01"
 CAMERA_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a02"
 BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b02"
 OTHER_BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b03"
+CUSTOMER_KEY_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b04"
 REQUEST_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9c03"
 TENANT_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9d04"
 ACTOR = "key:01981d2a-7c00-7a3e-8f10-5b1c6e2d9e05"
@@ -137,10 +138,16 @@ FREE_PERIOD: dict[str, JsonValue] = {
 }
 FREE_RESOURCE: dict[str, JsonValue] = {"resource_id": STAGE_ID, "free": [FREE_PERIOD]}
 AVAILABILITY: dict[str, JsonValue] = {"items": [FREE_RESOURCE], "common": [FREE_PERIOD]}
+BOOKINGS: dict[str, JsonValue] = {"items": [BOOKING], "next_cursor": CURSOR}
 RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
 EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}
 RESULT: dict[str, JsonValue] = {"status": 200, "body": BOOKING}
 RESULTS: dict[str, JsonValue] = {"applied": True, "results": [RESULT, RESULT]}
+FORGOTTEN: dict[str, JsonValue] = {
+    "id": CUSTOMER_KEY_ID,
+    "forgotten_at": "2026-04-01T08:30:00.771204Z",
+    "position": 9,
+}
 USAGE: dict[str, JsonValue] = {
     "commands": 311,
     "events": 298,

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks, `scripts/bench`: write, import, reads, auth and audit."""
+"""The command line of the benchmarks: `scripts/bench write`, `project` and the others."""
 
 import sys
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from scripts.benchmarks.authentication import measure_authentication, report_aut
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
 from scripts.benchmarks.logs import STAGES
+from scripts.benchmarks.projecting import measure_projecting, report_projecting
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
 from scripts.benchmarks.report import report
 from scripts.benchmarks.subjects import RESOURCES, Plan
@@ -94,6 +95,16 @@ def audit(
 ) -> None:
     """Measure how fast a log is verified: its hashes, and apart from them all the rest."""
     _run(lambda: report_audit(measure_audit(events, rounds, _progress)))
+
+
+@app.command()
+def project(
+    events: Annotated[int, typer.Option(help="In the log.", min=1000)] = 1_000_000,
+    tenants: Annotated[int, typer.Option(help="Among how many.", min=1)] = 100,
+    rounds: Annotated[int, typer.Option(help="How often each is measured.", min=1)] = 3,
+) -> None:
+    """Measure how fast projections catch up with a long log."""
+    _run(lambda: report_projecting(measure_projecting(events, tenants, rounds, _progress)))
 
 
 def _progress(line: str) -> None:

@@ -18,6 +18,7 @@ from api.schemas import (
     command_forms,
     customer,
     events,
+    forgetting,
     health,
     problem,
     resource_bodies,
@@ -40,7 +41,7 @@ OPERATIONS = [
 ]
 MODULES = (
     availability, booking_bodies, booking_forms, calendar, command_bodies, command_forms, customer,
-    events, health, problem, resource_bodies, resource_forms, usage,
+    events, forgetting, health, problem, resource_bodies, resource_forms, usage,
 )  # fmt: skip
 MODELS = sorted(
     {

@@ -81,7 +81,8 @@ CHECKS: Mapping[str, LiteralString] = {
         select distinct privilege_type || ' on ' || name || ' to ' || grantee::regrole
           from pg_temp.our_grants
          where name = any (%(beyond)s) and grantee <> relowner and grantee <> 0
-           and not grantee::regrole::text in ('booking_directory', 'booking_background')
+           and not grantee::regrole::text in ('booking_directory', 'booking_background',
+                                              'booking_projector')
     """,
     "what needs no row-level security is only read": """
         select distinct privilege_type || ' on ' || name || ' to ' || grantee::regrole

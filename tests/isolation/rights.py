@@ -26,6 +26,7 @@ SAYS_NOTHING_OF_ANYBODY: Mapping[str, str] = {
     "function_file": "likewise",
 }
 BEYOND_TENANTS: Mapping[str, str] = {
+    "projection_lag": "how far projections are behind, summed up over all tenants",
     "account": "a user of an issuer, perhaps of several tenants or of none yet; no tenant's to see",
     "webhook_delivery": "whoever sends a webhook names no tenant; no tenant's to see",
 }
@@ -47,7 +48,9 @@ WITHOUT_TENANT = {*SAYS_NOTHING_OF_ANYBODY, *BEYOND_TENANTS}
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "account": {"directory": "all select insert update(email,name,told_at,removed_at)"},
     "api_key": {"api": "named select update(last_used_at)"},
-    "customer_key": {"api": "own select insert"},
+    "bookings": {"api": "own select", "projector": "all select insert update delete"},
+    "bookings_resource": {"api": "own select", "projector": "all select insert update delete"},
+    "customer_key": {"api": "own select insert delete"},
     "event": {
         "api": "own select insert",
         "background": "all select(tenant_id,seq,hash)",
@@ -73,6 +76,11 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "directory": "all select insert update(email,name,role,told_at,removed_at)",
         "auditor": "own select(tenant_id,user_id,issuer,subject,role,since,removed_at)",
     },
+    "projection_checkpoint": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+    },
+    "projection_lag": {"background": "all select", "projector": "all select insert update"},
     "receipt": {"api": "own select insert update", "background": "all select delete"},
     "reservation": {
         "api": "own select insert update delete",

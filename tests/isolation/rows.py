@@ -107,4 +107,21 @@ ROWS: Mapping[str, LiteralString] = {
     """,
     "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
+    "projection_checkpoint": """
+        insert into booking.projection_checkpoint values (%(tenant)s, 'bookings', 1, 1, 1, true)
+    """,
+    "projection_lag": """
+        insert into booking.projection_lag values ('bookings', 0, 0, 0, '2027-03-01Z')
+        on conflict do nothing
+    """,
+    "bookings": """
+        insert into booking.bookings
+        values (%(tenant)s, 1, %(id)s, 'held', array[%(id)s]::uuid[], '2027-03-01 9:00Z',
+                '2027-03-01 18:00Z', 0, null, 'Pilot', null, 1, null, 'PO-1', '{}', 1, 1,
+                '2027-02-01Z', '2027-02-01Z')
+    """,
+    "bookings_resource": """
+        insert into booking.bookings_resource
+        values (%(tenant)s, 1, %(id)s, '2027-03-01 9:00Z', %(id)s, '2027-03-01 18:00Z')
+    """,
 }

@@ -1,0 +1,1 @@
+"""Bookings as they are, whatever their status, for lists and searches."""
