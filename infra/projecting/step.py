@@ -26,25 +26,13 @@ from infra.projecting.checkpoints import (
     take_over,
 )
 from infra.projecting.clearing import clear
+from infra.projecting.settings import REAL_TABLES, set_for_projecting
 from infra.projecting.tail import read_page
 from projections.asynchronous import Batch, Projection
 
 log = structlog.get_logger(__name__)
 
 EVENTS_AT_ONCE = 500
-
-# The projections name their tables without a schema; here they are those of booking, and no
-# temporary one can come before them. A batch finds its rows by their keys; tables that have just
-# begun to fill, or were never analysed, must not make the planner read them whole.
-_SETTINGS = """
-select set_config('search_path', 'booking, pg_temp', true),
-       set_config('synchronous_commit', 'off', true),
-       set_config('jit', 'off', true),
-       set_config('enable_seqscan', 'off', true),
-       set_config('enable_bitmapscan', 'off', true),
-       set_config('enable_hashjoin', 'off', true),
-       set_config('enable_mergejoin', 'off', true)
-"""
 
 
 class Stepping:
@@ -104,7 +92,7 @@ class Stepping:
     async def _lock(
         self, conn: AsyncConnection[TupleRow], tenant_id: TenantId
     ) -> Sequence[Checkpoint]:
-        await conn.execute(_SETTINGS)
+        await set_for_projecting(conn, REAL_TABLES)
         locked = await self._checkpoints.lock(conn, tenant_id)
         if not locked and await self._checkpoints.begin(conn, tenant_id):  # a tenant just made
             locked = await self._checkpoints.lock(conn, tenant_id)
