@@ -31,7 +31,7 @@ from tests.rebuilding.wandering import Wanderer
 
 FAULTS = ["projector"] * 20 + ["network"] * 15 + ["connections"] * 10 + ["database"] * 5
 MOMENT = 0.07
-EVENTS = 50
+EVENTS = 25
 """At least so many in each log, however slow the machine."""
 _CUT = """
 select pg_terminate_backend(pid)
@@ -141,7 +141,7 @@ async def load_on(studios: list[Studio]) -> AsyncIterator[None]:
             await asyncio.sleep(0.005)
 
     async with asyncio.TaskGroup() as group:
-        for seed, studio in enumerate(studios):
+        for seed, studio in enumerate(studios * 2):
             group.create_task(ask(seed, studio))
         try:
             yield
