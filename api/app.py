@@ -7,6 +7,7 @@ from api.middleware import FrontDoor
 from api.openapi.document import complete
 from api.problems.handlers import add_problem_handlers
 from api.routes import (
+    audit_trail,
     availability,
     booking_list,
     bookings,
@@ -44,6 +45,7 @@ _ROUTERS = (
     resources.router,
     customers.router,
     events.router,
+    audit_trail.router,
     usage.router,
     health.router,
     problems.router,
