@@ -7,11 +7,13 @@ from api.middleware import FrontDoor
 from api.openapi.document import complete
 from api.problems.handlers import add_problem_handlers
 from api.routes import (
+    audit_trail,
     availability,
     booking_list,
     bookings,
     calendar,
     commands,
+    customers,
     events,
     health,
     problems,
@@ -41,7 +43,9 @@ _ROUTERS = (
     calendar.router,
     availability.router,
     resources.router,
+    customers.router,
     events.router,
+    audit_trail.router,
     usage.router,
     health.router,
     problems.router,

@@ -95,6 +95,7 @@ async def running_services(
         api_keys = ApiKeys(running.pool)
         services = Services(
             engine=running.engine,
+            forgetter=running.forgetter,
             trail=running.trail,
             pool=running.pool,
             vault=running.vault,

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     READ = "read"
     BOOK = "book"
     CONFIGURE = "configure"
+    FORGET = "forget"
     OBSERVE = "observe"
 
 
@@ -27,6 +28,7 @@ ALLOWED: Mapping[Permission, frozenset[Role]] = {
     Permission.READ: frozenset({"admin", "booker", "viewer", "auditor"}),
     Permission.BOOK: frozenset({"admin", "booker"}),
     Permission.CONFIGURE: frozenset({"admin"}),
+    Permission.FORGET: frozenset({"admin"}),
     Permission.OBSERVE: frozenset({"admin", "auditor"}),
 }
 

@@ -14,7 +14,7 @@ from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.customer_vault import CustomerVault
-from infra.engine import AuditTrail, BookingEngine
+from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
@@ -33,6 +33,7 @@ class Services:
 
     Attributes:
         engine: takes commands, and answers for one booking or resource.
+        forgetter: forgets customers.
         trail: the log, for those who replay it.
         pool: for the queries of the projections; connections of `booking_api`.
         vault: opens personal data of what is listed.
@@ -58,6 +59,7 @@ class Services:
     """
 
     engine: BookingEngine
+    forgetter: CustomerForgetter
     trail: AuditTrail
     pool: Pool
     vault: CustomerVault

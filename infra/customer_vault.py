@@ -249,6 +249,15 @@ class CustomerVault:
             row = await cursor.fetchone()
         return None if row is None else self._remember(tenant_id, *row)
 
+    def discard(self, tenant_id: TenantId, key_id: UUID) -> None:
+        """Forgets a key that has been destroyed, if it is remembered.
+
+        Args:
+            tenant_id: whose customer.
+            key_id: the key.
+        """
+        self._by_key.pop((tenant_id, key_id), None)
+
     def _recall(self, tenant_id: TenantId, key_id: UUID) -> DataKey | None:
         found = self._by_key.get((tenant_id, key_id))
         if found is None or found[0] < self._clock():
@@ -262,9 +271,13 @@ class CustomerVault:
         key = DataKey(tenant_id, key_id, secret)
         self._by_key[tenant_id, key_id] = (self._clock() + self._remembered_seconds, key)
         self._by_key.move_to_end((tenant_id, key_id))
-        if len(self._by_key) > self._remembered:
+        if len(self._by_key) > self._remembered or self._oldest_is_over():
             self._by_key.popitem(last=False)
         return key
+
+    def _oldest_is_over(self) -> bool:
+        until, _ = next(iter(self._by_key.values()))
+        return until < self._clock()
 
     def _wrap(self, tenant_id: TenantId, key_id: UUID, secret: bytes) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)

@@ -1,7 +1,7 @@
 """What can keep a command from being applied although the domain had nothing against it.
 
 EngineError
-├── NotFound              no such booking or resource for this tenant
+├── NotFound              no such booking, resource or customer for this tenant
 ├── AlreadyExists         the id a command was to create stands already
 ├── VersionMismatch       the caller's condition (If-Match) does not hold
 ├── IdempotencyKeyReused  the key came before with another request
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 from uuid import UUID
 
-Kind = Literal["booking", "resource"]
+Kind = Literal["booking", "resource", "customer"]
 
 
 class EngineError(Exception):

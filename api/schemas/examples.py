@@ -9,6 +9,7 @@ STAGE_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a01"
 CAMERA_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a02"
 BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b02"
 OTHER_BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b03"
+CUSTOMER_KEY_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b04"
 REQUEST_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9c03"
 TENANT_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9d04"
 ACTOR = "key:01981d2a-7c00-7a3e-8f10-5b1c6e2d9e05"
@@ -100,6 +101,20 @@ HISTORY_ENTRY: dict[str, JsonValue] = {
     "data": {"reason": "Contract signed"},
 }
 HISTORY: dict[str, JsonValue] = {"items": [HISTORY_ENTRY], "next_cursor": CURSOR}
+TRAIL_LINE: dict[str, JsonValue] = {
+    "position": 4,
+    "time": "2026-02-20T09:20:11.004512Z",
+    "type": "booking.confirmed",
+    "subject": f"bookings/{BOOKING_ID}",
+    "version": 2,
+    "resource_ids": [STAGE_ID, CAMERA_ID],
+    "left_resource_ids": [],
+    "actor": ACTOR,
+    "request_id": REQUEST_ID,
+    "traceparent": TRACEPARENT,
+    "reason": "Contract signed",
+}
+TRAIL: dict[str, JsonValue] = {"items": [TRAIL_LINE], "next_cursor": CURSOR}
 CLAIM: dict[str, JsonValue] = {
     "resource_id": STAGE_ID,
     "booking_id": BOOKING_ID,
@@ -120,6 +135,11 @@ RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
 EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}
 RESULT: dict[str, JsonValue] = {"status": 200, "body": BOOKING}
 RESULTS: dict[str, JsonValue] = {"applied": True, "results": [RESULT, RESULT]}
+FORGOTTEN: dict[str, JsonValue] = {
+    "id": CUSTOMER_KEY_ID,
+    "forgotten_at": "2026-04-01T08:30:00.771204Z",
+    "position": 9,
+}
 USAGE: dict[str, JsonValue] = {
     "commands": 311,
     "events": 298,

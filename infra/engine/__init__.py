@@ -2,6 +2,7 @@
 
 from infra.engine.assembly import RunningEngine, running_engine
 from infra.engine.engine import BookingEngine
+from infra.engine.forgetting import CustomerForgetter, Forgetting
 from infra.engine.requests import (
     Accepted,
     Aggregate,
@@ -27,7 +28,9 @@ __all__ = [
     "Caller",
     "Command",
     "CommandRequest",
+    "CustomerForgetter",
     "EventPage",
+    "Forgetting",
     "HistoryPage",
     "IdempotencyKey",
     "LoggedEvent",

@@ -13,8 +13,10 @@ from domain.ids import TenantId
 from domain.mapper import EventMapper
 from infra.customer_vault import CustomerVault
 from infra.engine.engine import BookingEngine
+from infra.engine.forgetting import CustomerForgetter
 from infra.engine.loading import StreamLoader
 from infra.engine.trail import AuditTrail
+from infra.forgotten_keys import heard_by
 from infra.log.announcing import Announcer
 from infra.log.append import NO_CEILINGS, HoldCeilings
 from infra.log.commit_queue import CommitQueue, QueueLimits, QueueObserver
@@ -34,6 +36,7 @@ class RunningEngine:
 
     Attributes:
         engine: takes commands and queries.
+        forgetter: forgets customers.
         trail: reads what happened.
         queue: between them and the log.
         rounds: shared by all that takes long in this process.
@@ -42,6 +45,7 @@ class RunningEngine:
     """
 
     engine: BookingEngine
+    forgetter: CustomerForgetter
     trail: AuditTrail
     queue: CommitQueue
     rounds: Rounds
@@ -100,8 +104,9 @@ async def running_engine(
         engine = BookingEngine(
             loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings
         )
-        async with announcer.running():
-            yield RunningEngine(engine, AuditTrail(pool), queue, rounds, pool, vault)
+        forgetter = CustomerForgetter(pool, queue, vault, mapper, lambda: datetime.now(UTC))
+        async with announcer.running(), heard_by(vault, runtime_dsn):
+            yield RunningEngine(engine, forgetter, AuditTrail(pool), queue, rounds, pool, vault)
             await queue.close()
     finally:
         await pool.close()

@@ -1,4 +1,4 @@
--- Revision 4.
+-- Revision 5.
 --
 -- The one door to the log. append_batch takes many tenants' waiting commands in one round trip and one commit; append_commands
 -- decides one tenant's commands, one after the other, under the lock of its head row. The pieces below are called by it alone.
@@ -329,6 +329,7 @@ end $$;
 --   vacate       bookings whose claims go;  claims: those that come;  confirm: bookings whose claims become confirmed
 --   holds        {closed: bookings that are open holds no more, opened: [{booking_id, customer_key_id, hold_expires_at}],
 --                reassigned: [{booking_id, customer_key_id}]}, with ceilings {tenant, customer} where nothing else is said of the tenant
+--   forget       the keys of customers, which are destroyed with what finds them again
 --   resources    rows of the resource projection as they shall be, each with its last event, counted back from the command's last
 --   events       [{stream, version, topic, state, metadata}]
 --   facts        kept in the receipt, whatever the verdict, for whoever renders the answer again
@@ -410,7 +411,8 @@ begin
     for command in
         select * from jsonb_to_recordset(p_commands) as (
             keys text[], fingerprint text, expect jsonb, deadline timestamptz, series text, refusal jsonb, unkept boolean,
-            vacate uuid[], claims jsonb, confirm uuid[], holds jsonb, ceilings jsonb, resources jsonb, events jsonb, facts jsonb)
+            vacate uuid[], claims jsonb, confirm uuid[], holds jsonb, ceilings jsonb, forget uuid[], resources jsonb, events jsonb,
+            facts jsonb)
     loop
         ix := ix + 1;
         first_seq := null; last_seq := null; blockers := null; lapsed := null; receipt := null;
@@ -463,6 +465,9 @@ begin
             end if;
             if command.holds is not null or lapsed is not null then
                 head.open_holds := head.open_holds + booking.put_holds(p_tenant, command.holds, lapsed);
+            end if;
+            if command.forget is not null then
+                delete from booking.customer_key where tenant_id = p_tenant and key_id = any (command.forget);
             end if;
             new_events := coalesce(command.events, '[]');
             if lapsed is not null then

@@ -32,6 +32,7 @@ class Sender:
         self.studio = studio
         self.draw = random.Random(seed)  # noqa: S311 - to be repeatable, not secret
         self.ids = {"booking_id": booking, "resource_id": stage, "name": "not-found"}
+        self.ids["customer_key_id"] = str(uuid4())
         self.bodies = dict(self._bodies(stage, booking))
 
     def _bodies(self, stage: str, booking: str) -> Iterator[tuple[str, Json]]:
