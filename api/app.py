@@ -7,6 +7,7 @@ from api.middleware import FrontDoor
 from api.openapi.document import complete
 from api.problems.handlers import add_problem_handlers
 from api.routes import (
+    audit_trail,
     availability,
     booking_list,
     bookings,
@@ -46,6 +47,7 @@ _ROUTERS = (
     customers.router,
     events.router,
     checkpoints.router,
+    audit_trail.router,
     usage.router,
     health.router,
     problems.router,

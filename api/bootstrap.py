@@ -28,12 +28,15 @@ from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
 from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
+from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
+from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting, UsageKeeper
+from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
@@ -88,6 +91,8 @@ async def running_services(
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
     ):
+        lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
+        metrics.watch(LagMetrics(lag_watch.lags))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
@@ -106,6 +111,7 @@ async def running_services(
             observing=Admission(OBSERVERS_AT_ONCE),
             large_requests=LargeRequests(),
             rounds=running.rounds,
+            lag_watch=lag_watch,
             draining=draining,
             client_seconds=client_seconds,
             webhooks=vouchers.webhooks,
@@ -117,7 +123,7 @@ async def running_services(
             cors=Cors(guards.cors_origins),
             signing_keys=signing_keys or TrustedKeys(),
         )
-        async with api_keys.last_uses.written():
+        async with api_keys.last_uses.written(), lag_watch.running():
             yield services
 
 

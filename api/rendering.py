@@ -15,6 +15,7 @@ from domain.ids import TenantId
 from domain.resource import Resource
 from infra.engine import Accepted, HistoryEntry, LoggedEvent
 from infra.proof.checkpoints import KeptCheckpoint
+from projections.audit_trail.listing import TrailLine
 from projections.bookings.listing import ListedBooking
 from projections.reservation.availability import Availability, FreePeriod
 from projections.reservation.calendar import CalendarEntry
@@ -249,6 +250,32 @@ def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:
     if event.traceparent is not None:
         body["traceparent"] = event.traceparent
     return body
+
+
+def trail_line_body(line: TrailLine) -> Body:
+    """Gives a line of the audit trail.
+
+    Args:
+        line: as it was projected.
+    """
+    body: Body = {
+        "position": line.position,
+        "time": line.recorded_at,
+        "type": line.topic,
+        "subject": _subject(line.topic, line.subject_id),
+        "version": line.version,
+        "resource_ids": line.resource_ids,
+        "left_resource_ids": line.left_ids,
+        "actor": line.actor,
+        "request_id": line.request_id,
+    }
+    given = {
+        "impersonator": line.impersonator,
+        "traceparent": line.traceparent,
+        "command_id": line.command_id,
+        "reason": line.reason,
+    }
+    return {**body, **{name: value for name, value in given.items() if value is not None}}
 
 
 def _subject(topic: str, stream_id: UUID) -> str:

@@ -19,6 +19,7 @@ from infra.limits import Limiter
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
+from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
@@ -46,6 +47,7 @@ class Services:
         observing: how many of those who ask for the metrics, beside them.
         large_requests: how many of these may be large.
         rounds: shared by all that takes long.
+        lag_watch: how far projections are behind the log.
         draining: whether the process has been told to stop.
         client_seconds: how long a client may take to send its body.
         webhooks: takes what Clerk tells; None where its secret is not set.
@@ -72,6 +74,7 @@ class Services:
     observing: Admission
     large_requests: LargeRequests
     rounds: Rounds
+    lag_watch: LagWatch
     draining: Draining
     client_seconds: float
     webhooks: ClerkWebhooks | None

@@ -20,6 +20,7 @@ from api.cli.project_report import (
 from api.cli.workplace import AsJson, answer, prepared_database, prepared_settings
 from infra.projecting.checkpoints import begin_anew
 from infra.projecting.checkpoints import retry as try_again
+from infra.projecting.comparing import asynchronous_standings
 from infra.projecting.standing import generation_standings
 from infra.rebuilding import (
     LogUnreadable,
@@ -50,26 +51,43 @@ _Result = TypeVar("_Result")
 _Work = Callable[[AsyncConnection[TupleRow], Tenant], Awaitable[Sequence[_Result]]]
 
 
-@project.command()
-def status(name: AnyName = None, *, tenant: OfTenant = None, as_json: AsJson = False) -> None:
-    """Say how projections stand.
+Compare = Annotated[
+    bool,
+    typer.Option(
+        "--compare/--no-compare",
+        help="Compare every row with the log, or only say how far those are that follow it.",
+    ),
+]
 
-    Inline ones: whether they are what the log tells, row by row. Others: how
-    far they are, and what is parked. Bookings may go on meanwhile, and nothing
-    waits for it. Exits with 1 if a row differs or something is parked.
+
+@project.command()
+def status(
+    name: AnyName = None,
+    *,
+    tenant: OfTenant = None,
+    compare: Compare = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say how projections stand: whether they are what the log tells, row by row.
+
+    Of those that follow the log, also how far they are, and what is parked.
+    Bookings may go on meanwhile, and nothing waits for it. Exits with 1 if a
+    row differs, or could not be compared, or something is parked.
     """
     inline = [each for known, each in INLINE.items() if name in (None, known)]
-    following = {each.name for each in ASYNCHRONOUS if name in (None, each.name)}
+    following = [each for each in ASYNCHRONOUS if name in (None, each.name)]
+    names = {each.name for each in following}
 
     async def look(conn: AsyncConnection[TupleRow], one: Tenant) -> Sequence[Standing]:
-        return await standings(conn, one, inline) if inline else []
+        found = await standings(conn, one, inline) if inline else []
+        return [*found, *(await asynchronous_standings(conn, one, following) if following else [])]
 
     async def see(conn: AsyncConnection[TupleRow], one: Tenant) -> Sequence[TenantGenerations]:
-        return [TenantGenerations(one, await generation_standings(conn, one.tenant_id, following))]
+        return [TenantGenerations(one, await generation_standings(conn, one.tenant_id, names))]
 
-    found = _for_each_tenant(tenant, look)
+    found = _for_each_tenant(tenant, look) if compare else []
     builds = [each for each in _for_each_tenant(tenant, see) if isinstance(each, TenantGenerations)]
-    lines = [*generations_lines(builds), *([standing_text(found)] if inline else [])]
+    lines = [*generations_lines(builds), *([standing_text(found)] if compare else [])]
     facts = standing_facts(found) | {"generations": generations_facts(builds)}
     answer("\n".join(lines), facts, as_json=as_json)
     wrong = any(map(is_finding, found)) or any(each.is_finding for each in builds)

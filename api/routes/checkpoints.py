@@ -31,7 +31,7 @@ _PLACE: TypeAdapter[tuple[int, str]] = TypeAdapter(tuple[int, str])
         summary="Read the signed checkpoints of the log",
         description="Where the log ended at some times, signed, the newest first. Whoever keeps "
         "one can tell later whether the log still continues it, or was rewritten.",
-        permission=Permission.READ,
+        permission=Permission.AUDIT,
         takes=kinds.READ_HEADERS,
         answer=Answer(
             description="A page of checkpoints.",

@@ -123,6 +123,20 @@ CHECKPOINTS: dict[str, JsonValue] = {
     "keys": [VERIFIER_KEY],
     "next_cursor": CURSOR,
 }
+TRAIL_LINE: dict[str, JsonValue] = {
+    "position": 4,
+    "time": "2026-02-20T09:20:11.004512Z",
+    "type": "booking.confirmed",
+    "subject": f"bookings/{BOOKING_ID}",
+    "version": 2,
+    "resource_ids": [STAGE_ID, CAMERA_ID],
+    "left_resource_ids": [],
+    "actor": ACTOR,
+    "request_id": REQUEST_ID,
+    "traceparent": TRACEPARENT,
+    "reason": "Contract signed",
+}
+TRAIL: dict[str, JsonValue] = {"items": [TRAIL_LINE], "next_cursor": CURSOR}
 CLAIM: dict[str, JsonValue] = {
     "resource_id": STAGE_ID,
     "booking_id": BOOKING_ID,

@@ -13,6 +13,7 @@ from scripts.benchmarks.auditing import EVENTS, measure_audit, report_audit
 from scripts.benchmarks.authentication import measure_authentication, report_authentication
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
+from scripts.benchmarks.lagging import measure_lag, report_lag
 from scripts.benchmarks.logs import STAGES
 from scripts.benchmarks.projecting import measure_projecting, report_projecting
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
@@ -105,6 +106,16 @@ def project(
 ) -> None:
     """Measure how fast projections catch up with a long log."""
     _run(lambda: report_projecting(measure_projecting(events, tenants, rounds, _progress)))
+
+
+@app.command()
+def lag(
+    rate: Annotated[int, typer.Option(help="Commands a second.", min=1)] = 1000,
+    seconds: Annotated[float, typer.Option(help="How long.", min=1)] = 20,
+    tenants: Annotated[int, typer.Option(help="Whose they are, in turn.", min=1)] = 20,
+) -> None:
+    """Measure how long after its commit an event is in the projections, at a fixed rate."""
+    _run(lambda: report_lag(measure_lag(rate, seconds, tenants, _progress)))
 
 
 def _progress(line: str) -> None:

@@ -107,6 +107,7 @@ async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]
         "/v1/resources",
         f"/v1/resources/{stage}",
         "/v1/events",
+        "/v1/audit-trail",
         f"/v1/usage?from={DAY}&to=2027-03-02",
         "/metrics",
     )

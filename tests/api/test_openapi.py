@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from api.app import build_app
 from api.problems.catalogue import CATALOGUE
 from api.schemas import (
+    audit_trail,
     availability,
     booking_bodies,
     booking_forms,
@@ -40,8 +41,9 @@ OPERATIONS = [
     for operation in methods.values()
 ]
 MODULES = (
-    availability, booking_bodies, booking_forms, calendar, command_bodies, command_forms, customer,
-    events, forgetting, health, problem, resource_bodies, resource_forms, usage,
+    audit_trail, availability, booking_bodies, booking_forms, calendar, command_bodies,
+    command_forms, customer, events, forgetting, health, problem, resource_bodies, resource_forms,
+    usage,
 )  # fmt: skip
 MODELS = sorted(
     {

@@ -48,6 +48,8 @@ WITHOUT_TENANT = {*SAYS_NOTHING_OF_ANYBODY, *BEYOND_TENANTS}
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "account": {"directory": "all select insert update(email,name,told_at,removed_at)"},
     "api_key": {"api": "named select update(last_used_at)"},
+    "audit_trail": {"api": "own select", "projector": "all select insert update delete"},
+    "audit_trail_resource": {"api": "own select", "projector": "all select insert update delete"},
     "bookings": {"api": "own select", "projector": "all select insert update delete"},
     "bookings_resource": {"api": "own select", "projector": "all select insert update delete"},
     "customer_key": {"api": "own select insert delete"},

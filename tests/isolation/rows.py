@@ -120,6 +120,14 @@ ROWS: Mapping[str, LiteralString] = {
                 '2027-03-01 18:00Z', 0, null, 'Pilot', null, 1, null, 'PO-1', '{}', 1, 1,
                 '2027-02-01Z', '2027-02-01Z')
     """,
+    "audit_trail": """
+        insert into booking.audit_trail
+        values (%(tenant)s, 1, 1, '2027-02-01Z', 'booking.booked', %(id)s, 1, array[%(id)s]::uuid[],
+                '{}', 'key:1', null, 'request-1', null, null, 'Rain')
+    """,
+    "audit_trail_resource": """
+        insert into booking.audit_trail_resource values (%(tenant)s, 1, %(id)s, 1)
+    """,
     "bookings_resource": """
         insert into booking.bookings_resource
         values (%(tenant)s, 1, %(id)s, '2027-03-01 9:00Z', %(id)s, '2027-03-01 18:00Z')

@@ -38,12 +38,16 @@ async def test_what_is_parked_is_told_and_tried_again(
     )
     assert "PARKED at the event at position 2: ValueError" in parked.stdout
     assert "booking project retry bookings --tenant studio" in parked.stdout
+    assert "NOT compared with the log: it is parked at the event at position 2." in parked.stdout
+    assert "Nothing is left to do" not in parked.stdout
 
     tried = await project(settings, "retry", "bookings", "--tenant", "studio", "--json")
     assert json.loads(tried.stdout) == {"retried": 1}
     await projecting.runner().catch_up()
-    told = await project(settings, "status", "--json")
+    told = await project(settings, "status", "bookings", "--json")
     assert told.returncode == 0, told.stdout
+    [standing] = json.loads(told.stdout)["projections"]
+    assert (standing["equal"], standing["position"], standing["rows"]) == (True, 2, 2)
     assert json.loads(told.stdout)["generations"] == [
         {
             "projection": "bookings",
@@ -67,6 +71,13 @@ async def test_a_projection_is_made_anew_beside_the_one_that_is_read(
     kept = projecting.bookings
     projecting.execute("update booking.bookings set title = 'Altered'")
     assert projecting.bookings != kept
+    found = await project(settings, "status", "bookings")
+    assert found.returncode == 1
+    assert "NOT what the log tells (position 2, 0 events behind), 2 rows: 1 missing, 1 unexp" in (
+        found.stdout
+    )
+    quick = await project(settings, "status", "bookings", "--no-compare")
+    assert (quick.returncode, quick.stdout) == (0, found.stdout.splitlines(keepends=True)[0])
     begun = await project(settings, "rebuild", "bookings", "--json")
     assert json.loads(begun.stdout) == {"begun": 1}
     assert projecting.bookings != kept
