@@ -1,4 +1,4 @@
-"""What an event changed of the booking or resource that it happened to."""
+"""What an event changed of the thing that it happened to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,12 @@ from pydantic_core import to_json
 
 from domain.booking import Booking
 from domain.booking_events import StepWithReason
+from domain.customer_events import Forgotten
+from domain.forgetting import ForgottenCustomer
+from domain.mapper import Folded
 from domain.resource import Resource
 
-_FIELDS: Mapping[type[Booking | Resource], Sequence[str]] = {
+_FIELDS: Mapping[type[Folded], Sequence[str]] = {
     Booking: (
         "status",
         "title",
@@ -25,6 +28,7 @@ _FIELDS: Mapping[type[Booking | Resource], Sequence[str]] = {
         "attributes",
     ),
     Resource: ("name", "kind", "timezone", "attributes", "retired"),
+    ForgottenCustomer: (),
 }
 
 
@@ -45,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event in the life of a booking or resource.
+    """One event in the life of a thing.
 
     Attributes:
         thing: what it has become; the next step changes it in place.
@@ -53,12 +57,12 @@ class Step:
         reason: the one that was given, if any.
     """
 
-    thing: Booking | Resource
+    thing: Folded
     changes: tuple[Change, ...]
     reason: str | None
 
 
-def step(thing: Booking | Resource | None, event: CanMutateAggregate[UUID]) -> Step:
+def step(thing: Folded | None, event: CanMutateAggregate[UUID]) -> Step:
     """Let an event happen, and tell what it changed.
 
     Args:
@@ -71,7 +75,7 @@ def step(thing: Booking | Resource | None, event: CanMutateAggregate[UUID]) -> S
     """
     before = _facts(thing)
     after = event.mutate(thing)
-    if not isinstance(after, Booking | Resource):
+    if not isinstance(after, Folded):
         raise TypeError(f"{type(after).__name__} is not an aggregate of this domain")
     return Step(
         thing=after,
@@ -81,9 +85,9 @@ def step(thing: Booking | Resource | None, event: CanMutateAggregate[UUID]) -> S
             # As they would be written: 1 and True are one to Python, and two in JSON.
             if to_json(before.get(name)) != to_json(fact)
         ),
-        reason=event.reason if isinstance(event, StepWithReason) else None,
+        reason=event.reason if isinstance(event, StepWithReason | Forgotten) else None,
     )
 
 
-def _facts(thing: Booking | Resource | None) -> dict[str, object]:
+def _facts(thing: Folded | None) -> dict[str, object]:
     return {} if thing is None else {name: getattr(thing, name) for name in _FIELDS[type(thing)]}

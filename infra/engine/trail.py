@@ -5,11 +5,9 @@ from collections.abc import Sequence
 
 from eventsourcing.persistence import StoredEvent
 
-from domain.booking import Booking
 from domain.changes import step
 from domain.ids import BookingId, TenantId
-from domain.mapper import EventMapper, upcast
-from domain.resource import Resource
+from domain.mapper import EventMapper, Folded, upcast
 from infra.engine.requests import EventPage, HistoryEntry, HistoryPage, LoggedEvent
 from infra.log.reader import LOOK_AHEAD, RecordedEvent, select_head, select_page, select_stream_page
 from infra.pacing import Pace, Rounds
@@ -75,7 +73,7 @@ class AuditTrail:
     ) -> list[HistoryEntry]:
         pace = Pace(self._rounds)
         entries: list[HistoryEntry] = []
-        thing: Booking | Resource | None = None
+        thing: Folded | None = None
         for event in events:
             stored = StoredEvent(event.stream_id, event.version, event.topic, event.state.encode())
             taken = step(thing, self._mapper.to_domain_event(stored, event.recorded_at))

@@ -1,6 +1,6 @@
 """An exported log checked by itself: no database, no settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -44,24 +44,39 @@ class Checked:
     findings: Findings = field(default_factory=Findings)
 
 
-def check_export(file: BinaryIO, keys: TrustedKeys | None = None) -> Checked:
+class OtherLog(Exception):
+    """A checkpoint that was kept is of another tenant's log; the message says so."""
+
+
+def check_export(
+    file: BinaryIO, keys: TrustedKeys | None = None, kept: Sequence[SignedCheckpoint] = ()
+) -> Checked:
     """Checks an export, in one pass and in little memory: that of its streams and live claims.
 
     Args:
         file: the export.
         keys: whose signatures count; None for those that the export names, which proves only that
             it was not damaged.
+        kept: checkpoints that somebody has kept: the log has to continue these as well.
+
+    Raises:
+        OtherLog: one of these is of another log.
     """
     checked = Checked(own_keys=keys is None)
     lines = _lines(file)
     try:
         header = read_header(next(lines, b""))
         keys = _keys_of(header) if keys is None else keys
-        awaited = _checkpoints(header, keys, checked)
+        stated = _stated_checkpoints(header)
     except (Malformed, WrongKey, WrongNote) as error:
         checked.findings.add(Problem.MALFORMED, f"line 1: {error}")
         return checked
+    if not all(_is_of(header, signed) for signed in kept):
+        raise OtherLog(
+            f"The export is of the log of the tenant {header.tenant_id}, and the checkpoint is not."
+        )
     checked.tenant_id = header.tenant_id
+    awaited = _awaited([*stated, *kept], keys, checked)
     _check_lines(lines, header, awaited, checked)
     return checked
 
@@ -114,15 +129,23 @@ def _keys_of(header: Header) -> TrustedKeys:
     return trusted(PublicKey.read(text) for text in header.keys)
 
 
-def _checkpoints(
-    header: Header, keys: TrustedKeys, checked: Checked
+def _stated_checkpoints(header: Header) -> list[SignedCheckpoint]:
+    stated = [SignedCheckpoint.read(note) for note in header.checkpoints]
+    if not all(_is_of(header, signed) for signed in stated):
+        raise WrongNote("a checkpoint is of another log")
+    return stated
+
+
+def _is_of(header: Header, signed: SignedCheckpoint) -> bool:
+    return signed.checkpoint.tenant_id == header.tenant_id
+
+
+def _awaited(
+    checkpoints: Iterable[SignedCheckpoint], keys: TrustedKeys, checked: Checked
 ) -> dict[int, list[SignedCheckpoint]]:
-    """Read the checkpoints, and tell what is signed at which position."""
+    """Look at the signatures of checkpoints, and tell what is signed at which position."""
     found: dict[int, list[SignedCheckpoint]] = {}
-    for note in header.checkpoints:
-        signed = SignedCheckpoint.read(note)
-        if signed.checkpoint.tenant_id != header.tenant_id:
-            raise WrongNote("a checkpoint is of another log")
+    for signed in checkpoints:
         worth, seq = keys.worth(signed), signed.checkpoint.seq
         checked.checkpoints += worth is Worth.GOOD
         checked.unknown_checkpoints += worth is Worth.UNKNOWN

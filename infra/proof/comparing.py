@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from infra.projecting.comparing import asynchronous_standings
 from infra.rebuilding import Standing, Tenant, standings
 from projections.catalogue import INLINE
 
@@ -29,4 +30,4 @@ async def inline_standings(conn: AsyncConnection[TupleRow], tenant: Tenant) -> S
     return await standings(conn, tenant, [*INLINE.values()])
 
 
-COMPARERS: tuple[Comparer, ...] = (inline_standings,)
+COMPARERS: tuple[Comparer, ...] = (inline_standings, asynchronous_standings)

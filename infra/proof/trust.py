@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from infra.proof.findings import Findings, Problem
 from infra.proof.notes import Checkpoint, PublicKey, Signature, SignedCheckpoint
 
 
@@ -48,3 +49,13 @@ class TrustedKeys:
 def trusted(keys: Iterable[PublicKey]) -> TrustedKeys:
     """Gives keys, none of them twice."""
     return TrustedKeys(tuple(dict.fromkeys(keys)))
+
+
+def add_forged(
+    checkpoints: Iterable[SignedCheckpoint], keys: TrustedKeys, findings: Findings
+) -> None:
+    """Notes the checkpoints that a trusted key is said to have signed, and has not."""
+    for signed in checkpoints:
+        if keys.worth(signed) is Worth.FORGED:
+            position = signed.checkpoint.seq
+            findings.add(Problem.SIGNATURE, Worth.FORGED.value, position=position)
