@@ -15,6 +15,10 @@ _NOT_SOUND = (
     "Something is wrong. Keep the database and its backups as they are until it is known what "
     "happened: docs/audit.md says how to go on."
 )
+_NOT_WHOLE = (
+    "Nothing is wrong, as far as it was compared. Let a projector catch up with what was not, and "
+    "verify again: booking project status tells how far they are."
+)
 
 
 def verified_text(found: Sequence[Verified]) -> str:
@@ -22,7 +26,9 @@ def verified_text(found: Sequence[Verified]) -> str:
     if not found:
         return NO_TENANTS
     lines = [line for each in found for line in _verified_lines(each)]
-    return "\n".join([*lines, _SOUND if all(each.sound for each in found) else _NOT_SOUND])
+    if any(each.is_wrong for each in found):
+        return "\n".join([*lines, _NOT_SOUND])
+    return "\n".join([*lines, _SOUND if all(each.is_whole for each in found) else _NOT_WHOLE])
 
 
 def verified_facts(found: Sequence[Verified]) -> dict[str, JsonValue]:

@@ -76,7 +76,7 @@ def check_export(
             f"The export is of the log of the tenant {header.tenant_id}, and the checkpoint is not."
         )
     checked.tenant_id = header.tenant_id
-    awaited = _awaited([*stated, *kept], keys, checked)
+    awaited = _awaited(dict.fromkeys([*stated, *kept]), keys, checked)
     _check_lines(lines, header, awaited, checked)
     return checked
 

@@ -66,13 +66,24 @@ class Verified:
     seconds: Seconds = field(default_factory=Seconds)
 
     @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return (
-            not self.findings.count
-            and self.not_compared is None
-            and all(standing.equal for standing in self.standings)
+    def is_wrong(self) -> bool:
+        """Whether something was found to be wrong."""
+        return bool(self.findings.count) or any(
+            standing.not_compared is None and not standing.equal for standing in self.standings
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was compared that is folded from the log, if it has an event at all."""
+        return self.not_compared is None and all(
+            standing.not_compared is None or standing.position == standing.behind == 0
+            for standing in self.standings
+        )
+
+    @property
+    def sound(self) -> bool:
+        """Whether all was looked at, and nothing is wrong."""
+        return self.is_whole and not self.is_wrong
 
 
 async def verify(
