@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from eventsourcing.domain import CanMutateAggregate
+from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
 from pydantic_core import to_json
 
 from domain.booking import Booking
 from domain.booking_events import StepWithReason
 from domain.customer_events import Forgotten
 from domain.forgetting import ForgottenCustomer
-from domain.mapper import Folded
+from domain.mapper import EVENTS, Folded
 from domain.resource import Resource
 
 _FIELDS: Mapping[type[Folded], Sequence[str]] = {
@@ -62,6 +62,10 @@ class Step:
     reason: str | None
 
 
+class OutOfPlace(Exception):
+    """An event does not go on from what it is said to happen to."""
+
+
 def step(thing: Folded | None, event: CanMutateAggregate[UUID]) -> Step:
     """Let an event happen, and tell what it changed.
 
@@ -70,9 +74,12 @@ def step(thing: Folded | None, event: CanMutateAggregate[UUID]) -> Step:
         event: the next one of its stream.
 
     Raises:
-        eventsourcing.domain.OriginatorVersionError: an event is missing or out of order.
-        eventsourcing.domain.OriginatorIDError: it is of another stream.
+        OutOfPlace: it begins what has begun, happens to what has not or is of another kind, or
+            has another version than the next.
     """
+    happens = isinstance(event, CanInitAggregate) if thing is None else _goes_on(thing, event)
+    if not happens:
+        raise OutOfPlace
     before = _facts(thing)
     after = event.mutate(thing)
     if not isinstance(after, Folded):
@@ -86,6 +93,14 @@ def step(thing: Folded | None, event: CanMutateAggregate[UUID]) -> Step:
             if to_json(before.get(name)) != to_json(fact)
         ),
         reason=event.reason if isinstance(event, StepWithReason | Forgotten) else None,
+    )
+
+
+def _goes_on(thing: Folded, event: CanMutateAggregate[UUID]) -> bool:
+    return (
+        isinstance(event, EVENTS[type(thing)])
+        and not isinstance(event, CanInitAggregate)
+        and (event.originator_id, event.originator_version) == (thing.id, thing.version + 1)
     )
 
 

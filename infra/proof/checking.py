@@ -15,7 +15,7 @@ from infra.proof.export_format import (
     read_line,
 )
 from infra.proof.findings import Findings, Problem
-from infra.proof.notes import PublicKey, SignedCheckpoint, WrongKey, WrongNote
+from infra.proof.notes import Checkpoint, PublicKey, SignedCheckpoint, WrongKey, WrongNote
 from infra.proof.overlaps import OverlapCheck
 from infra.proof.streams import StreamVersions
 from infra.proof.trust import TrustedKeys, Worth, trusted
@@ -66,7 +66,8 @@ def check_export(
     lines = _lines(file)
     try:
         header = read_header(next(lines, b""))
-        keys = _keys_of(header) if keys is None else keys
+        named = _named_keys(header)
+        keys = named if keys is None else keys
         stated = _stated_checkpoints(header)
     except (Malformed, WrongKey, WrongNote) as error:
         checked.findings.add(Problem.MALFORMED, f"line 1: {error}")
@@ -125,8 +126,13 @@ def _check_checkpoints(
             findings.add(Problem.REWRITTEN, detail, position=event.seq)
 
 
-def _keys_of(header: Header) -> TrustedKeys:
-    return trusted(PublicKey.read(text) for text in header.keys)
+def _named_keys(header: Header) -> TrustedKeys:
+    """Read the keys that the export names, for its own log."""
+    keys = trusted(map(PublicKey.read, header.keys))
+    origin = Checkpoint(header.tenant_id, 0, b"").origin
+    if keys.verifier_texts(origin) != [*header.keys]:
+        raise WrongKey("a key is not written as an export has it")
+    return keys
 
 
 def _stated_checkpoints(header: Header) -> list[SignedCheckpoint]:

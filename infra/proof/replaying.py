@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from eventsourcing.domain import OriginatorIDError, OriginatorVersionError
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from domain.booking import Booking
-from domain.changes import Step, step
+from domain.changes import OutOfPlace, Step, step
 from domain.ids import TenantId
 from domain.mapper import EventMapper, Folded, UnknownTopic, UnknownVersion
 from domain.resource import Resource
@@ -25,8 +24,7 @@ from infra.proof.reading import log_in_parts
 
 _UNREADABLE = (
     MapperDeserialisationError,
-    OriginatorIDError,
-    OriginatorVersionError,
+    OutOfPlace,
     UnknownTopic,
     UnknownVersion,
     OverflowError,  # a time in no year

@@ -100,7 +100,8 @@ async def test_a_checkpoint_of_another_log_is_refused(scene: Scene) -> None:
 async def test_a_forged_signature_is_found_where_it_is(scene: Scene) -> None:
     await scene.do(
         """
-        update booking.log_checkpoint set signature = set_bit(signature, 5, 1 - get_bit(signature, 5))
+        update booking.log_checkpoint
+           set signature = set_bit(signature, 5, 1 - get_bit(signature, 5))
          where tenant_id = %(tenant)s and seq = 5
         """
     )

@@ -80,7 +80,7 @@ async def test_the_script_needs_no_more_than_python(scene: Scene, tmp_path: Path
     ):
         run = await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-I", "-S", SCRIPT, file],  # -S: without installed packages
+            [sys.executable, "-I", "-S", str(SCRIPT), str(file)],  # -S: without installed packages
             capture_output=True,
             text=True,
             timeout=30,
