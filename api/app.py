@@ -20,6 +20,7 @@ from api.routes import (
     resources,
     transitions,
     usage,
+    utilisation,
     webhooks,
 )
 
@@ -46,6 +47,7 @@ _ROUTERS = (
     customers.router,
     events.router,
     audit_trail.router,
+    utilisation.router,
     usage.router,
     health.router,
     problems.router,

@@ -25,6 +25,7 @@ from api.schemas import (
     resource_bodies,
     resource_forms,
     usage,
+    utilisation,
 )
 
 NO_CONTENT = "204"
@@ -43,7 +44,7 @@ OPERATIONS = [
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, command_bodies,
     command_forms, customer, events, forgetting, health, problem, resource_bodies, resource_forms,
-    usage,
+    usage, utilisation,
 )  # fmt: skip
 MODELS = sorted(
     {
