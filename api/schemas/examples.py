@@ -140,6 +140,19 @@ FORGOTTEN: dict[str, JsonValue] = {
     "forgotten_at": "2026-04-01T08:30:00.771204Z",
     "position": 9,
 }
+STATUS_SECONDS: dict[str, JsonValue] = {
+    "held": 7200,
+    "confirmed": 28800,
+    "released": 0,
+    "cancelled": 0,
+    "lapsed": 0,
+}
+LEADS: dict[str, JsonValue] = {
+    "under_a_day": 0,
+    "under_a_week": 2,
+    "under_30_days": 1,
+    "longer": 0,
+}
 UTILISATION_FIGURES: dict[str, JsonValue] = {
     "seconds": {"held": 0, "confirmed": 36000, "released": 0, "cancelled": 0, "lapsed": 14400},
     "starts": 2,

@@ -13,7 +13,7 @@ class StatusSecondsBody(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [examples.UTILISATION_FIGURES["seconds"]]},
+        json_schema_extra={"examples": [examples.STATUS_SECONDS]},
     )
 
     held: float = Field(description="By holds that are open.", examples=[0])
@@ -26,9 +26,7 @@ class StatusSecondsBody(BaseModel):
 class LeadsBody(BaseModel):
     """How long before their start the bookings were made that start in a day."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [examples.UTILISATION_FIGURES["leads"]]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.LEADS]})
 
     under_a_day: int = Field(description="Less than a day, or after their start.", examples=[0])
     under_a_week: int = Field(description="A day or more.", examples=[1])

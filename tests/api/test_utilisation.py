@@ -29,7 +29,7 @@ async def test_a_booking_counts_in_the_local_days_of_each_resource_and_only_as_w
     studio: Studio, projector: ProjectionRunner
 ) -> None:
     stage, camera = await studio.resource(), await studio.resource("Camera")
-    # From 22:00 to 02:30 in Vienna, over the night in which an hour is left out.
+    # From 22:00 to 01:30 in Vienna, into the day which loses an hour at 02:00.
     booking = await studio.booking(
         stage,
         camera,
