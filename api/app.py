@@ -21,6 +21,7 @@ from api.routes import (
     resources,
     transitions,
     usage,
+    utilisation,
     webhooks,
 )
 
@@ -48,6 +49,7 @@ _ROUTERS = (
     events.router,
     checkpoints.router,
     audit_trail.router,
+    utilisation.router,
     usage.router,
     health.router,
     problems.router,

@@ -20,6 +20,7 @@ from projections.bookings.listing import ListedBooking
 from projections.reservation.availability import Availability, FreePeriod
 from projections.reservation.calendar import CalendarEntry
 from projections.resource.listing import ListedResource
+from projections.utilisation.reading import UtilisationDay
 
 Body = dict[str, object]
 
@@ -276,6 +277,35 @@ def trail_line_body(line: TrailLine) -> Body:
         "reason": line.reason,
     }
     return {**body, **{name: value for name, value in given.items() if value is not None}}
+
+
+def utilisation_day_body(day: UtilisationDay) -> Body:
+    """Gives what a resource's day was used for.
+
+    Args:
+        day: as it was projected.
+    """
+    return {
+        "resource_id": day.resource_id,
+        "date": day.day,
+        "timezone": day.timezone,
+        "day_seconds": day.day_seconds,
+        "seconds": {
+            "held": day.held_us / 1_000_000,
+            "confirmed": day.confirmed_us / 1_000_000,
+            "released": day.released_us / 1_000_000,
+            "cancelled": day.cancelled_us / 1_000_000,
+            "lapsed": day.lapsed_us / 1_000_000,
+        },
+        "starts": day.starts,
+        "lead_seconds": day.lead_us / 1_000_000,
+        "leads": {
+            "under_a_day": day.lead_day,
+            "under_a_week": day.lead_week,
+            "under_30_days": day.lead_month,
+            "longer": day.lead_longer,
+        },
+    }
 
 
 def _subject(topic: str, stream_id: UUID) -> str:

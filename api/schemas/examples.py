@@ -162,6 +162,33 @@ FORGOTTEN: dict[str, JsonValue] = {
     "forgotten_at": "2026-04-01T08:30:00.771204Z",
     "position": 9,
 }
+STATUS_SECONDS: dict[str, JsonValue] = {
+    "held": 7200,
+    "confirmed": 28800,
+    "released": 0,
+    "cancelled": 0,
+    "lapsed": 0,
+}
+LEADS: dict[str, JsonValue] = {
+    "under_a_day": 0,
+    "under_a_week": 2,
+    "under_30_days": 1,
+    "longer": 0,
+}
+UTILISATION_FIGURES: dict[str, JsonValue] = {
+    "seconds": {"held": 0, "confirmed": 36000, "released": 0, "cancelled": 0, "lapsed": 14400},
+    "starts": 2,
+    "lead_seconds": 1728000,
+    "leads": {"under_a_day": 0, "under_a_week": 1, "under_30_days": 1, "longer": 0},
+}
+UTILISATION_DAY: dict[str, JsonValue] = {
+    "resource_id": STAGE_ID,
+    "date": "2026-03-02",
+    "timezone": "Europe/Vienna",
+    "day_seconds": 86400,
+    **UTILISATION_FIGURES,
+}
+UTILISATION: dict[str, JsonValue] = {"items": [UTILISATION_DAY], "next_cursor": CURSOR}
 USAGE: dict[str, JsonValue] = {
     "commands": 311,
     "events": 298,

@@ -35,6 +35,9 @@ select copied.conname, original.conname
 """
 _RENAME = sql.SQL("alter table pg_temp.{table} rename constraint {copied} to {original}")
 
+# Nobody does it unasked to temporary tables. A planner that takes them for empty reads them whole.
+_ANALYSE = sql.SQL("analyze pg_temp.{table}")
+
 _NOT_OF_THE_LOG = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -54,11 +57,13 @@ class FreshFold:
         projection: which, as the version of the code that built what it is compared with.
         position: the last event that is in its rows.
         until: the last event that shall be.
+        analysed: the last event that was when the planner last learned how large its tables are.
     """
 
     projection: Projection
     position: int = 0
     until: int = 0
+    analysed: int = 0
 
 
 @asynccontextmanager
@@ -144,3 +149,11 @@ async def _fold_until(
         if chosen := each.projection.chosen(events):
             await each.projection.apply(Batch(conn, tenant.tenant_id, FRESH, chosen))
         each.position = until
+        if each.position >= 2 * each.analysed:
+            await _analyse(conn, each)
+
+
+async def _analyse(conn: AsyncConnection[TupleRow], folded: FreshFold) -> None:
+    for table in folded.projection.tables:
+        await conn.execute(_ANALYSE.format(table=sql.Identifier(table)))
+    folded.analysed = folded.position

@@ -115,8 +115,10 @@ def operations() -> Iterator[Operation]:
 
 
 def _values(parameter: Mapping[str, Any]) -> list[str]:
-    values = IN_QUERIES[parameter["name"]]
-    return values if parameter["schema"].get("type") == "array" else values[:1]
+    values, schema = IN_QUERIES[parameter["name"]], parameter["schema"]
+    if schema.get("format") == "date":
+        return [value[:10] for value in values]
+    return values if schema.get("type") == "array" else values[:1]
 
 
 OPERATIONS = list(operations())

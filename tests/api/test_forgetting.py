@@ -109,6 +109,7 @@ async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]
         "/v1/events",
         "/v1/audit-trail",
         f"/v1/usage?from={DAY}&to=2027-03-02",
+        f"/v1/utilisation?resource_id={stage}&from=2027-01-01&to=2028-01-01",
         "/metrics",
     )
     answers = {path: await studio.get(path) for path in paths}

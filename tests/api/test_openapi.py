@@ -26,6 +26,7 @@ from api.schemas import (
     resource_bodies,
     resource_forms,
     usage,
+    utilisation,
 )
 
 NO_CONTENT = "204"
@@ -44,7 +45,7 @@ OPERATIONS = [
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
     command_forms, customer, events, forgetting, health, problem, resource_bodies, resource_forms,
-    usage,
+    usage, utilisation,
 )  # fmt: skip
 MODELS = sorted(
     {

@@ -128,6 +128,18 @@ ROWS: Mapping[str, LiteralString] = {
     "audit_trail_resource": """
         insert into booking.audit_trail_resource values (%(tenant)s, 1, %(id)s, 1)
     """,
+    "utilisation": """
+        insert into booking.utilisation
+        values (%(tenant)s, 1, %(id)s, '2027-03-01', 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0)
+    """,
+    "utilisation_booking": """
+        insert into booking.utilisation_booking
+        values (%(tenant)s, 1, %(id)s, 'held', array[%(id)s]::uuid[], '{UTC}', '2027-03-01 9:00Z',
+                '2027-03-01 18:00Z', '2027-02-01Z')
+    """,
+    "utilisation_resource": """
+        insert into booking.utilisation_resource values (%(tenant)s, 1, %(id)s, 'UTC')
+    """,
     "bookings_resource": """
         insert into booking.bookings_resource
         values (%(tenant)s, 1, %(id)s, '2027-03-01 9:00Z', %(id)s, '2027-03-01 18:00Z')

@@ -155,7 +155,7 @@ WRONG: list[tuple[str, LiteralString, str]] = [
         "booking.novel()",
     ),
     (
-        "nobody but the engine calls a function",
+        "nobody but the engine and the projector calls a function",
         "grant execute on function booking.current_tenant to booking_auditor",
         "booking.current_tenant() by booking_auditor",
     ),

@@ -12,8 +12,9 @@ from multiprocessing.context import ForkServerProcess
 import psycopg
 
 from domain.mapper import EVENTS
+from infra.postgres import listening
 from infra.postgres.pool import Pool, open_pool
-from infra.projecting import ProjectionRunner, listening, runner
+from infra.projecting import ProjectionRunner, runner
 from projections.asynchronous import Batch, Projection
 from projections.catalogue import ASYNCHRONOUS
 

@@ -120,7 +120,11 @@ def _lose(conn: psycopg.Connection, table: str) -> None:
 
 
 def _change(conn: psycopg.Connection, table: str) -> None:
-    column, value = (_columns(conn, table, keys=False) or _columns(conn, table, keys=True))[-1]
+    # Where all columns are the key's, the first of them, since `_add` changes the last.
+    [(column, value), *_] = [
+        *reversed(_columns(conn, table, keys=False)),
+        *_columns(conn, table, keys=True),
+    ]
     statement = _CHANGE.format(table=sql.Identifier(table), column=sql.Identifier(column))
     assert conn.execute(statement, {"value": value}).rowcount == 1, table
 
