@@ -12,6 +12,7 @@ from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
+from api.problems import catalogue
 from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.reading import found_page, projected
 from api.rendering import utilisation_day_body
@@ -28,7 +29,6 @@ MOST_DAYS = 366
 MOST_RESOURCES = 200
 
 _MARK = TypeAdapter(UtilisationMark)
-_DATE = {"type": "string", "format": "date", "examples": ["2026-03-01"]}
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -51,7 +51,7 @@ router = APIRouter(route_class=StrictRoute)
             example=examples.UTILISATION,
             headers=kinds.ANSWERS_PAGE,
         ),
-        problems=kinds.READ_PROJECTED_PROBLEMS,
+        problems=(*kinds.READ_PROJECTED_PROBLEMS, catalogue.HEAD_TOO_LARGE),
     ),
 )
 async def read(
@@ -68,13 +68,13 @@ async def read(
     start: Annotated[
         date,
         PlainValidator(parse_date),
-        WithJsonSchema(_DATE),
+        WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-03-01"]}),
         Query(alias="from", description="The first day."),
     ],
     end: Annotated[
         date,
         PlainValidator(parse_date),
-        WithJsonSchema(_DATE),
+        WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-04-01"]}),
         Query(alias="to", description="The day after the last; at most 366 days later."),
     ],
     cursor: Cursor = None,
