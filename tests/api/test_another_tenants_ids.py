@@ -45,6 +45,7 @@ WHEN_IT_WAS_DONE = {"/v1/audit-trail"}
 NAMES_NOTHING = {
     "POST /v1/resources",
     "GET /v1/resources",
+    "GET /v1/checkpoints",
     "GET /v1/events",
     "GET /v1/usage",
     "GET /metrics",

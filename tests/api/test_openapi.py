@@ -15,6 +15,7 @@ from api.schemas import (
     booking_bodies,
     booking_forms,
     calendar,
+    checkpoints,
     command_bodies,
     command_forms,
     customer,
@@ -42,7 +43,7 @@ OPERATIONS = [
     for operation in methods.values()
 ]
 MODULES = (
-    audit_trail, availability, booking_bodies, booking_forms, calendar, command_bodies,
+    audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
     command_forms, customer, events, forgetting, health, problem, resource_bodies, resource_forms,
     usage, utilisation,
 )  # fmt: skip
