@@ -22,7 +22,7 @@ def changes(entry: Json) -> dict[object, tuple[object, object]]:
 
 async def a_life(studio: Studio) -> tuple[str, str, Json]:
     stage, other = await studio.resource(), await studio.resource("Other")
-    ada = {"id": "ada-1", "name": "Ada Canary"}
+    ada: Json = {"id": "ada-1", "name": "Ada Canary"}
     booking = await studio.booking(stage, status="held", customer=ada, notes="Dock")
     path = f"/v1/bookings/{booking['id']}"
     await studio.post(f"{path}/confirm", {"reason": "Signed"})
