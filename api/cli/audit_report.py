@@ -185,7 +185,7 @@ def _finding_lines(findings: Findings) -> Iterator[str]:
 
 def _signature_lines(good: int, unknown: int) -> Iterator[str]:
     if good:
-        yield f"  Signed checkpoints: {good:,}, each of an event that stands in the log."
+        yield f"  Signed checkpoints, by a trusted key: {good:,}."
     if unknown:
         yield (
             f"  Checkpoints signed with a key that is not trusted here: {unknown:,}. Trust it, if "

@@ -68,7 +68,7 @@ def test_a_log_is_verified_exported_signed_and_told(audit: Audit, log: Log, tmp_
     verified = audit("verify", "--tenant", "studio")
     assert verified.status == 0, verified.err
     assert "studio: 10 events to position 10, 7 claims." in verified.out
-    assert "Signed checkpoints: 2" in verified.out
+    assert "Signed checkpoints, by a trusted key: 2." in verified.out
     assert verified.out.endswith("Nothing is wrong.\n")
 
     signed = audit("checkpoint", "--tenant", "studio")
