@@ -19,7 +19,6 @@ from domain.booking_events import (
     Rescheduled,
 )
 from domain.mapper import EVENTS
-from domain.resource import Resource
 from projections.asynchronous import Batch, Projection, UpcastEvent
 from projections.bookings.reach import reach_of
 
@@ -186,15 +185,13 @@ def _of(batch: Batch) -> Columns:
     return {"tenant_id": batch.tenant_id, "generation": batch.generation}
 
 
-def _topics(aggregate: type[Booking | Resource]) -> frozenset[str]:
-    return frozenset(event.TOPIC for event in EVENTS[aggregate])
-
+_HANDLED = frozenset(event.TOPIC for event in EVENTS[Booking])
 
 BOOKINGS = Projection(
     name="bookings",
     version=1,
-    handles=_topics(Booking),
-    ignores=_topics(Resource),
+    handles=_HANDLED,
+    ignores=frozenset(event.TOPIC for events in EVENTS.values() for event in events) - _HANDLED,
     tables=("bookings", "bookings_resource"),
     apply=project,
 )
