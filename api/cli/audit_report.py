@@ -165,7 +165,7 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
     yield from _finding_lines(verified.findings)
     yield from _signature_lines(verified.checkpoints, verified.unknown_checkpoints)
     for standing in verified.standings:
-        for line in standing_lines(standing):
+        for line in standing_lines(standing, to_mend=not verified.findings.count):
             yield f"  {line}"
     if verified.not_compared is not None:
         yield f"  NOT compared with a fresh fold: {verified.not_compared}"

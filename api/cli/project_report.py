@@ -95,8 +95,13 @@ def is_finding(result: Standing | Rebuilt | NotDone) -> bool:
             return True
 
 
-def standing_lines(standing: Standing | NotDone) -> Iterator[str]:
-    """Say in lines for people how one projection stands."""
+def standing_lines(standing: Standing | NotDone, *, to_mend: bool = True) -> Iterator[str]:
+    """Say in lines for people how one projection stands, and how to mend what differs.
+
+    Args:
+        standing: how it stands.
+        to_mend: whether it may be folded anew: not from a log that was altered.
+    """
     if isinstance(standing, NotDone):
         yield f"{standing.tenant.slug}: {standing.reason}"
         return
@@ -114,7 +119,8 @@ def standing_lines(standing: Standing | NotDone) -> Iterator[str]:
     )
     yield from _rows("missing", standing.missing, standing.missing_rows)
     yield from _rows("unexpected", standing.unexpected, standing.unexpected_rows)
-    yield f"  Put it right, while bookings go on: {_rebuild_command(standing)}"
+    if to_mend:
+        yield f"  Put it right, while bookings go on: {_rebuild_command(standing)}"
 
 
 def _rebuilt_lines(rebuilt: Rebuilt | NotDone) -> Iterator[str]:

@@ -1,31 +1,28 @@
 """How much of resources' days was held, confirmed, cancelled, and how long before."""
 
-from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.call import tenant_of
 from api.cursor import CursorScope
+from api.days import EndDay, FirstDay, check_days
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
 from api.problems import catalogue
-from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.reading import found_page, projected
 from api.rendering import utilisation_day_body
 from api.roles import Permission
 from api.schemas import examples
-from api.schemas.times import parse_date
 from api.schemas.utilisation import UtilisationBody
 from api.services import services_of
 from api.strict_route import StrictRoute
 from domain.ids import ResourceId
 from projections.utilisation.reading import BEGINNING, UtilisationMark, read_utilisation
 
-MOST_DAYS = 366
 MOST_RESOURCES = 200
 
 _MARK = TypeAdapter(UtilisationMark)
@@ -65,31 +62,13 @@ async def read(
             examples=[[examples.STAGE_ID]],
         ),
     ],
-    start: Annotated[
-        date,
-        PlainValidator(parse_date),
-        WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-03-01"]}),
-        Query(alias="from", description="The first day."),
-    ],
-    end: Annotated[
-        date,
-        PlainValidator(parse_date),
-        WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-04-01"]}),
-        Query(alias="to", description="The day after the last; at most 366 days later."),
-    ],
+    start: FirstDay,
+    end: EndDay,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
     """Reads utilisation."""
-    if not start < end <= start + timedelta(days=MOST_DAYS):
-        raise ProblemError(
-            validation_failed(
-                FieldError(
-                    pointer="/query/to",
-                    message=f"Expected a date after from, by at most {MOST_DAYS} days",
-                )
-            )
-        )
+    check_days(start, end)
     cursors, tenant_id = services_of(request).cursors, tenant_of(request)
     bound = CursorScope(
         tenant_id=tenant_id,

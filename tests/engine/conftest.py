@@ -64,7 +64,7 @@ class Studio:
 
     async def settled(self) -> None:
         """Wait until what was appended is announced, which takes a connection of its own."""
-        await asyncio.sleep(5 * PAUSE_SECONDS)
+        await asyncio.sleep(2 * PAUSE_SECONDS)
 
     async def accepted(self, command: Command) -> Accepted:
         result = await self.engine.execute(self.caller, CommandRequest(command))

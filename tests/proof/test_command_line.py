@@ -98,6 +98,7 @@ def test_a_rewritten_log_is_exposed_with_1(audit: Audit, log: Log, tmp_path: Pat
         owner.execute(alter, ["Camera", "Kamera"])
         try:
             verified = audit("verify", "--json")
+            told = audit("verify")
             consistent = audit("consistent", str(note))
             audit("export", "--tenant", "studio", "--out", str(export))
             elsewhere = audit("consistent", str(note), "--export", str(export))
@@ -107,6 +108,9 @@ def test_a_rewritten_log_is_exposed_with_1(audit: Audit, log: Log, tmp_path: Pat
     [of_log] = json.loads(verified.out)["logs"]
     [finding] = of_log["found"]
     assert (finding["position"], finding["problem"]) == (2, "altered")
+    # The projection is right and the log is wrong: nobody is told to fold that anew.
+    assert "resource of studio: NOT what the log tells" in told.out
+    assert "Put it right" not in told.out
     assert "position 2" in consistent.out
     assert "position 2" in elsewhere.out
     assert audit("consistent", str(note)).status == 0
