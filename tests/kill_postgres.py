@@ -2,17 +2,26 @@
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 
 def kill_postgres(cluster: Path) -> None:
-    """Kills the postmaster and all of its processes: those that work in its directory."""
+    """Kills the postmaster and all of its processes, and waits until they are gone.
+
+    A process that is killed lives on for a moment: whoever looked then would believe that the
+    server runs.
+    """
     postmaster = int((cluster / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGKILL)  # first, since it would start others
     for pid in postgres_processes(cluster):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while left := postgres_processes(cluster):
+        assert time.monotonic() < deadline, f"killed, and still there: {left}"
+        time.sleep(0.001)
 
 
 def postgres_processes(cluster: Path) -> list[int]:
