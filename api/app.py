@@ -7,16 +7,21 @@ from api.middleware import FrontDoor
 from api.openapi.document import complete
 from api.problems.handlers import add_problem_handlers
 from api.routes import (
+    audit_trail,
     availability,
+    booking_list,
     bookings,
     calendar,
+    checkpoints,
     commands,
+    customers,
     events,
     health,
     problems,
     resources,
     transitions,
     usage,
+    utilisation,
     webhooks,
 )
 
@@ -34,12 +39,17 @@ answered in UTC. Whatever cannot be done is answered as a [problem](/problems).
 # The routes are tried in this order, so what is asked for most comes first.
 _ROUTERS = (
     bookings.router,
+    booking_list.router,
     transitions.router,
     commands.router,
     calendar.router,
     availability.router,
     resources.router,
+    customers.router,
     events.router,
+    checkpoints.router,
+    audit_trail.router,
+    utilisation.router,
     usage.router,
     health.router,
     problems.router,

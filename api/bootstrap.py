@@ -23,16 +23,20 @@ from api.services import Services, provide
 from infra.access import ApiKeys, BearerAuthenticator
 from infra.database import open_database, usable
 from infra.engine import running_engine
-from infra.kept_secrets import master_secret
+from infra.kept_secrets import master_secret, trusted_keys
 from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
 from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
+from infra.projecting.lag_watch import LagWatch
+from infra.proof.trust import TrustedKeys
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
+from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting, UsageKeeper
+from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
@@ -48,6 +52,7 @@ async def running_services(
     client_seconds: float = CLIENT_SECONDS,
     issuers: Issuers | None = None,
     guards: Guards | None = None,
+    signing_keys: TrustedKeys | None = None,
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
 
@@ -60,6 +65,7 @@ async def running_services(
         issuers: who vouches for people; by default nobody.
         guards: who may ask how much, from where, and see what; by default no more than a key
             says, and no limits.
+        signing_keys: what checkpoints of logs are signed with, and were; by default none.
 
     Yields:
         The services; on leaving, what waits is committed and answered first.
@@ -85,13 +91,17 @@ async def running_services(
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
     ):
+        lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
+        metrics.watch(LagMetrics(lag_watch.lags))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
         services = Services(
             engine=running.engine,
+            forgetter=running.forgetter,
             trail=running.trail,
             pool=running.pool,
+            vault=running.vault,
             authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
@@ -101,6 +111,7 @@ async def running_services(
             observing=Admission(OBSERVERS_AT_ONCE),
             large_requests=LargeRequests(),
             rounds=running.rounds,
+            lag_watch=lag_watch,
             draining=draining,
             client_seconds=client_seconds,
             webhooks=vouchers.webhooks,
@@ -110,8 +121,9 @@ async def running_services(
             tenant_metrics=tenant_metrics,
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
+            signing_keys=signing_keys or TrustedKeys(),
         )
-        async with api_keys.last_uses.written():
+        async with api_keys.last_uses.written(), lag_watch.running():
             yield services
 
 
@@ -137,6 +149,7 @@ def create_app() -> FastAPI:
                 client_seconds=settings.client_seconds,
                 issuers=issuers_of(settings),
                 guards=guards_of(settings),
+                signing_keys=trusted_keys(settings),
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()

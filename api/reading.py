@@ -1,5 +1,6 @@
 """The way of a read: at the head of the log, or not at all; and the headers of its answer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +21,15 @@ from api.rendering import thing_body
 from api.services import Services, services_of
 from domain.ids import TenantId
 from infra.engine import Accepted
+from infra.errors import ProjectionBehind
 from infra.postgres.pool import reading
-from projections.position import read_head
+from projections.catalogue import AsynchronousName
+from projections.position import LiveGeneration, read_head, read_live
+
+WAIT_SECONDS = 2.0
+"""For an asynchronous projection to come as far as a read asks for."""
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,63 @@ async def snapshot(request: Request) -> AsyncIterator[Snapshot]:
         head = (await read_head(conn, tenant_id)).seq
         check_reached(at_least, head)
         yield Snapshot(conn, tenant_id, head)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectedSnapshot:
+    """One look at an asynchronous projection of a tenant.
+
+    Attributes:
+        conn: a connection in a read-only transaction of the tenant.
+        tenant_id: the tenant.
+        generation: of the rows to read.
+        position: at which they are true.
+    """
+
+    conn: AsyncConnection[TupleRow]
+    tenant_id: TenantId
+    generation: int
+    position: int
+
+
+@asynccontextmanager
+async def projected(
+    request: Request, projection: AsynchronousName, at_least: int = 0
+) -> AsyncIterator[ProjectedSnapshot]:
+    """Looks at an asynchronous projection, once it has come as far as the request asks for.
+
+    Args:
+        request: of an authenticated caller.
+        projection: which.
+        at_least: a position that it must have reached besides.
+
+    Yields:
+        The look.
+
+    Raises:
+        ProblemError: Min-Event-Position is malformed, or above the log's head (validation-failed).
+        ProjectionBehind: it did not come as far in time.
+        Overloaded: the database could not be asked in time.
+    """
+    asked = read_min_event_position(request.scope["headers"])
+    tenant_id, pool = tenant_of(request), services_of(request).pool
+    wanted = max(asked or 0, at_least)
+    now = asyncio.get_running_loop().time
+    until, pause = now() + WAIT_SECONDS, _FIRST_PAUSE_SECONDS
+    while True:
+        async with reading(pool, tenant_id) as conn:
+            head = (await read_head(conn, tenant_id)).seq
+            check_reached(asked, head)
+            live = await read_live(conn, tenant_id, projection)
+            if live is None and head == 0:
+                live = LiveGeneration(generation=0, seq=0)  # nothing has happened to be projected
+            if live is not None and live.seq >= wanted:
+                yield ProjectedSnapshot(conn, tenant_id, live.generation, live.seq)
+                return
+        if now() + pause > until:
+            raise ProjectionBehind(projection)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def check_reached(at_least: int | None, head: int) -> None:

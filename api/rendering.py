@@ -9,13 +9,18 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.booking import Booking
-from domain.customer import Customer
+from domain.changes import Change
+from domain.customer import Customer, SealedCustomer
 from domain.ids import TenantId
 from domain.resource import Resource
-from infra.engine import Accepted, LoggedEvent
+from infra.engine import Accepted, HistoryEntry, LoggedEvent
+from infra.proof.checkpoints import KeptCheckpoint
+from projections.audit_trail.listing import TrailLine
+from projections.bookings.listing import ListedBooking
 from projections.reservation.availability import Availability, FreePeriod
 from projections.reservation.calendar import CalendarEntry
 from projections.resource.listing import ListedResource
+from projections.utilisation.reading import UtilisationDay
 
 Body = dict[str, object]
 
@@ -96,6 +101,32 @@ def listed_resource_body(resource: ListedResource) -> Body:
     }
 
 
+def listed_booking_body(booking: ListedBooking, customer: Customer | None) -> Body:
+    """Gives a booking of a list; the same as the booking alone.
+
+    Args:
+        booking: as the list has it.
+        customer: whom it is for, opened.
+    """
+    return {
+        "id": booking.booking_id,
+        "status": booking.status,
+        "title": booking.title,
+        "resource_ids": booking.resource_ids,
+        "start_time": booking.start_time,
+        "end_time": booking.end_time,
+        "hold_expires_at": booking.hold_expires_at,
+        "customer": None if customer is None else _customer_body(customer),
+        "notes": booking.notes,
+        "reference": booking.reference,
+        "attributes": booking.attributes,
+        "version": booking.version,
+        "position": booking.position,
+        "created_at": booking.created_at,
+        "updated_at": booking.updated_at,
+    }
+
+
 def claim_body(entry: CalendarEntry) -> Body:
     """Gives what occupies a resource for one period.
 
@@ -141,12 +172,13 @@ def _period_bodies(periods: Iterable[FreePeriod], texts: _Texts) -> list[Body]:
     return [{"start_time": texts[start], "end_time": texts[end]} for start, end in periods]
 
 
-def history_entry_body(event: LoggedEvent) -> Body:
+def history_entry_body(entry: HistoryEntry) -> Body:
     """Gives an event of one booking's history.
 
     Args:
-        event: as the log has it.
+        entry: the event, and what it changed.
     """
+    event = entry.event
     body: Body = {
         "version": event.version,
         "position": event.seq,
@@ -154,11 +186,42 @@ def history_entry_body(event: LoggedEvent) -> Body:
         "time": event.recorded_at,
         "actor": event.actor,
         "request_id": event.request_id,
+        "reason": entry.reason,
+        "changes": [_change_body(change) for change in entry.changes],
         "data": event.data,
     }
     if event.impersonator is not None:
         body["impersonator"] = event.impersonator
     return body
+
+
+def _change_body(change: Change) -> Body:
+    return {
+        "field": change.field,
+        "before": _told(change.before),
+        "after": _told(change.after),
+    }
+
+
+def _told(fact: object) -> object:
+    """Tells a customer by the key alone that their data is sealed with: who, but not what."""
+    return {"key_id": fact.key_id} if isinstance(fact, SealedCustomer) else fact
+
+
+def checkpoint_body(kept: KeptCheckpoint) -> Body:
+    """Gives a signed checkpoint of the log.
+
+    Args:
+        kept: as it was signed.
+    """
+    checkpoint = kept.signed.checkpoint
+    return {
+        "position": checkpoint.seq,
+        "hash": checkpoint.hash.hex(),
+        "recorded_at": kept.recorded_at,
+        "signed_at": kept.signed_at,
+        "note": kept.signed.note,
+    }
 
 
 def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:
@@ -188,6 +251,61 @@ def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:
     if event.traceparent is not None:
         body["traceparent"] = event.traceparent
     return body
+
+
+def trail_line_body(line: TrailLine) -> Body:
+    """Gives a line of the audit trail.
+
+    Args:
+        line: as it was projected.
+    """
+    body: Body = {
+        "position": line.position,
+        "time": line.recorded_at,
+        "type": line.topic,
+        "subject": _subject(line.topic, line.subject_id),
+        "version": line.version,
+        "resource_ids": line.resource_ids,
+        "left_resource_ids": line.left_ids,
+        "actor": line.actor,
+        "request_id": line.request_id,
+    }
+    given = {
+        "impersonator": line.impersonator,
+        "traceparent": line.traceparent,
+        "command_id": line.command_id,
+        "reason": line.reason,
+    }
+    return {**body, **{name: value for name, value in given.items() if value is not None}}
+
+
+def utilisation_day_body(day: UtilisationDay) -> Body:
+    """Gives what a resource's day was used for.
+
+    Args:
+        day: as it was projected.
+    """
+    return {
+        "resource_id": day.resource_id,
+        "date": day.day,
+        "timezone": day.timezone,
+        "day_seconds": day.day_seconds,
+        "seconds": {
+            "held": day.held_us / 1_000_000,
+            "confirmed": day.confirmed_us / 1_000_000,
+            "released": day.released_us / 1_000_000,
+            "cancelled": day.cancelled_us / 1_000_000,
+            "lapsed": day.lapsed_us / 1_000_000,
+        },
+        "starts": day.starts,
+        "lead_seconds": day.lead_us / 1_000_000,
+        "leads": {
+            "under_a_day": day.lead_day,
+            "under_a_week": day.lead_week,
+            "under_30_days": day.lead_month,
+            "longer": day.lead_longer,
+        },
+    }
 
 
 def _subject(topic: str, stream_id: UUID) -> str:

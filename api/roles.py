@@ -20,6 +20,8 @@ class Permission(StrEnum):
     READ = "read"
     BOOK = "book"
     CONFIGURE = "configure"
+    FORGET = "forget"
+    AUDIT = "audit"
     OBSERVE = "observe"
 
 
@@ -27,6 +29,8 @@ ALLOWED: Mapping[Permission, frozenset[Role]] = {
     Permission.READ: frozenset({"admin", "booker", "viewer", "auditor"}),
     Permission.BOOK: frozenset({"admin", "booker"}),
     Permission.CONFIGURE: frozenset({"admin"}),
+    Permission.FORGET: frozenset({"admin"}),
+    Permission.AUDIT: frozenset({"admin", "auditor"}),
     Permission.OBSERVE: frozenset({"admin", "auditor"}),
 }
 

@@ -13,11 +13,14 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
-from infra.engine import AuditTrail, BookingEngine
+from infra.customer_vault import CustomerVault
+from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
+from infra.projecting.lag_watch import LagWatch
+from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
@@ -31,8 +34,10 @@ class Services:
 
     Attributes:
         engine: takes commands, and answers for one booking or resource.
+        forgetter: forgets customers.
         trail: the log, for those who replay it.
-        pool: for the queries of the inline projections; connections of `booking_api`.
+        pool: for the queries of the projections; connections of `booking_api`.
+        vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
         readiness: whether it can serve.
@@ -42,6 +47,7 @@ class Services:
         observing: how many of those who ask for the metrics, beside them.
         large_requests: how many of these may be large.
         rounds: shared by all that takes long.
+        lag_watch: how far projections are behind the log.
         draining: whether the process has been told to stop.
         client_seconds: how long a client may take to send its body.
         webhooks: takes what Clerk tells; None where its secret is not set.
@@ -51,11 +57,14 @@ class Services:
         tenant_metrics: what the process tells about single tenants.
         operator: who may see that.
         cors: whose pages may read answers.
+        signing_keys: what checkpoints of logs are signed with, and were.
     """
 
     engine: BookingEngine
+    forgetter: CustomerForgetter
     trail: AuditTrail
     pool: Pool
+    vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
     readiness: Readiness
@@ -65,6 +74,7 @@ class Services:
     observing: Admission
     large_requests: LargeRequests
     rounds: Rounds
+    lag_watch: LagWatch
     draining: Draining
     client_seconds: float
     webhooks: ClerkWebhooks | None
@@ -74,6 +84,7 @@ class Services:
     tenant_metrics: TenantMetrics
     operator: OperatorToken
     cors: Cors
+    signing_keys: TrustedKeys
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

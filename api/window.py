@@ -14,7 +14,15 @@ from domain.period import MAX_DURATION, Period
 _PLUS_READ_AS_SPACE = re.compile(r" (?=\d\d:\d\d$)")
 
 
-def _parse(text: object) -> datetime:
+def parse_query_time(text: object) -> datetime:
+    """Reads a time as a query has it.
+
+    Args:
+        text: RFC 3339 with offset.
+
+    Raises:
+        ValueError: it is not.
+    """
     # A plus sign that was not escaped arrives as a space; no time has one there otherwise.
     return parse_time(_PLUS_READ_AS_SPACE.sub("+", text) if isinstance(text, str) else text)
 
@@ -22,7 +30,7 @@ def _parse(text: object) -> datetime:
 # The examples stand in the schemas, since a schema given whole hides what Query says.
 From = Annotated[
     datetime,
-    PlainValidator(_parse),
+    PlainValidator(parse_query_time),
     WithJsonSchema(
         {"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00+01:00"]}
     ),
@@ -30,7 +38,7 @@ From = Annotated[
 ]
 To = Annotated[
     datetime,
-    PlainValidator(_parse),
+    PlainValidator(parse_query_time),
     WithJsonSchema(
         {"type": "string", "format": "date-time", "examples": ["2026-04-01T00:00:00+02:00"]}
     ),

@@ -32,20 +32,14 @@ async def execute(request: StrictRequest, command: Command) -> Response:
     call, services = call_of(request.scope), services_of(request)
     conditions = read_write_headers(request.scope["headers"])
     makes = isinstance(command, FoundingCommand)
-    if makes and conditions.if_match_text is not None:
-        raise ProblemError(
-            validation_failed(
-                FieldError(
-                    pointer=f"/header/{IF_MATCH}", message="Expected none: this makes a new thing"
-                )
-            )
-        )
+    if makes:
+        refuse_if_match(conditions)
     await count_commands(call, services, 1)
     result = await services.engine.execute(
         call.caller(),
         CommandRequest(
             command=command,
-            idempotency=_idempotency(request, conditions, services),
+            idempotency=idempotency_of(request, conditions, services),
             if_match=conditions.if_match,
         ),
     )
@@ -80,9 +74,35 @@ def resource_ids_of(command: Command) -> tuple[ResourceId, ...]:
     return ()
 
 
-def _idempotency(
+def refuse_if_match(conditions: WriteHeaders) -> None:
+    """Refuses a condition on the version of what has none.
+
+    Args:
+        conditions: of the request.
+
+    Raises:
+        ProblemError: there is one (validation-failed).
+    """
+    if conditions.if_match_text is not None:
+        raise ProblemError(
+            validation_failed(
+                FieldError(
+                    pointer=f"/header/{IF_MATCH}", message="Expected none: this makes a new thing"
+                )
+            )
+        )
+
+
+def idempotency_of(
     request: StrictRequest, conditions: WriteHeaders, services: Services
 ) -> IdempotencyKey | None:
+    """Gives the key under which a request is done once; None where it has none.
+
+    Args:
+        request: its parts make the fingerprint.
+        conditions: of the request.
+        services: take the fingerprint.
+    """
     if conditions.idempotency_key is None:
         return None
     fingerprint = services.fingerprints.of(

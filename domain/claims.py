@@ -21,6 +21,7 @@ from domain.booking_events import (
     Released,
     Rescheduled,
 )
+from domain.customer_events import CustomerEvent
 from domain.ids import BookingId, ResourceId
 from domain.resource_events import ResourceEvent
 from domain.status import ClaimStatus
@@ -77,7 +78,7 @@ def claims_from(events: Iterable[CanMutateAggregate[UUID]]) -> ReservationChange
     """
     effects: dict[BookingId, _Effect] = {}
     for event in events:
-        if not isinstance(event, ResourceEvent):
+        if not isinstance(event, ResourceEvent | CustomerEvent):
             effects.setdefault(BookingId(event.originator_id), _Effect()).follow(event)
     return ReservationChanges(
         vacated=tuple(booking for booking, effect in effects.items() if effect.vacates),

@@ -15,14 +15,18 @@ from eventsourcing.domain import Aggregate, CanMutateAggregate, DomainEventProto
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 from pydantic import JsonValue, TypeAdapter
 
-from domain import booking_events, resource_events
+from domain import booking_events, customer_events, resource_events
 from domain.booking import Booking
+from domain.forgetting import ForgottenCustomer
 from domain.plain_json import PlainJson
 from domain.resource import Resource
 
-_Event = booking_events.BookingEvent | resource_events.ResourceEvent
+Folded = Booking | Resource | ForgottenCustomer
+"""What the events of a stream can lead to."""
 
-EVENTS: dict[type[Booking | Resource], tuple[type[_Event], ...]] = {
+_Event = booking_events.BookingEvent | resource_events.ResourceEvent | customer_events.CustomerEvent
+
+EVENTS: dict[type[Folded], tuple[type[_Event], ...]] = {
     Booking: (
         booking_events.HoldPlaced,
         booking_events.Booked,
@@ -38,6 +42,7 @@ EVENTS: dict[type[Booking | Resource], tuple[type[_Event], ...]] = {
         resource_events.Changed,
         resource_events.Retired,
     ),
+    ForgottenCustomer: (customer_events.Forgotten,),
 }
 """Every kind of event that the log can hold, by the aggregate that it happens to."""
 
@@ -134,7 +139,7 @@ def upcast(topic: str, state: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     return facts
 
 
-def fold(events: Iterable[CanMutateAggregate[UUID]]) -> Booking | Resource | None:
+def fold(events: Iterable[CanMutateAggregate[UUID]]) -> Folded | None:
     """Make of all events of one stream, in their order, what they have led to.
 
     Returns:
@@ -147,7 +152,7 @@ def fold(events: Iterable[CanMutateAggregate[UUID]]) -> Booking | Resource | Non
     aggregate: Aggregate | None = None
     for event in events:
         aggregate = event.mutate(aggregate)
-    if aggregate is not None and not isinstance(aggregate, Booking | Resource):
+    if aggregate is not None and not isinstance(aggregate, Folded):
         raise TypeError(f"{type(aggregate).__name__} is not an aggregate of this domain")
     return aggregate
 
@@ -171,7 +176,7 @@ class _Form:
     adapter: TypeAdapter[_Event]
 
 
-def _form(aggregate: type[Booking | Resource], event: type[_Event]) -> _Form:
+def _form(aggregate: type[Folded], event: type[_Event]) -> _Form:
     names = [field.name for field in fields(event)]
     version = event.class_version
     return _Form(

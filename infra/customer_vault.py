@@ -10,7 +10,8 @@ import hmac
 import secrets
 from base64 import b64decode, b64encode
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -77,6 +78,21 @@ class DataKey:
                 version.to_bytes(4),
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SealedIn:
+    """Personal data, and the event in which it stands.
+
+    Attributes:
+        customer: as sealed.
+        stream_id: the booking.
+        version: the event's version in it.
+    """
+
+    customer: SealedCustomer
+    stream_id: UUID
+    version: int
 
 
 class CustomerVault:
@@ -174,6 +190,52 @@ class CustomerVault:
         )
         return None if key is None else key.open(customer, stream_id, version)
 
+    async def open_all(
+        self, tenant_id: TenantId, sealed: Sequence[SealedIn]
+    ) -> list[Customer | None]:
+        """Opens personal data of many events, with one look for all the keys.
+
+        Args:
+            tenant_id: whose customers.
+            sealed: each as it stands in its event.
+
+        Returns:
+            The persons' data, in the same order; None where the key has been destroyed.
+
+        Raises:
+            Overloaded: the database could not be asked in time.
+        """
+        named = {each.customer.key_id for each in sealed}
+        recalled = {key_id: self._recall(tenant_id, key_id) for key_id in named}
+        keys = {key_id: key for key_id, key in recalled.items() if key is not None}
+        keys |= await self._load_all(tenant_id, named - keys.keys())
+        return [
+            key.open(each.customer, each.stream_id, each.version)
+            if (key := keys.get(each.customer.key_id)) is not None
+            else None
+            for each in sealed
+        ]
+
+    async def _load_all(
+        self, tenant_id: TenantId, key_ids: AbstractSet[UUID]
+    ) -> dict[UUID, DataKey]:
+        if not key_ids:
+            return {}
+        async with reading(self._pool, tenant_id) as connection:
+            cursor = await connection.execute(
+                """
+                select found.key_id, found.wrapped_key
+                  from unnest(%(key_ids)s::uuid[]) wanted (key_id)
+                 cross join lateral (
+                           select key_id, wrapped_key
+                             from booking.customer_key
+                            where tenant_id = %(tenant_id)s and key_id = wanted.key_id
+                       ) found
+                """,
+                {"tenant_id": tenant_id, "key_ids": [*key_ids]},
+            )
+            return {row[0]: self._remember(tenant_id, *row) async for row in cursor}
+
     async def _load(self, tenant_id: TenantId, key_id: UUID) -> DataKey | None:
         async with reading(self._pool, tenant_id) as connection:
             cursor = await connection.execute(
@@ -186,6 +248,15 @@ class CustomerVault:
             )
             row = await cursor.fetchone()
         return None if row is None else self._remember(tenant_id, *row)
+
+    def discard(self, tenant_id: TenantId, key_id: UUID) -> None:
+        """Forgets a key that has been destroyed, if it is remembered.
+
+        Args:
+            tenant_id: whose customer.
+            key_id: the key.
+        """
+        self._by_key.pop((tenant_id, key_id), None)
 
     def _recall(self, tenant_id: TenantId, key_id: UUID) -> DataKey | None:
         found = self._by_key.get((tenant_id, key_id))
@@ -200,9 +271,13 @@ class CustomerVault:
         key = DataKey(tenant_id, key_id, secret)
         self._by_key[tenant_id, key_id] = (self._clock() + self._remembered_seconds, key)
         self._by_key.move_to_end((tenant_id, key_id))
-        if len(self._by_key) > self._remembered:
+        if len(self._by_key) > self._remembered or self._oldest_is_over():
             self._by_key.popitem(last=False)
         return key
+
+    def _oldest_is_over(self) -> bool:
+        until, _ = next(iter(self._by_key.values()))
+        return until < self._clock()
 
     def _wrap(self, tenant_id: TenantId, key_id: UUID, secret: bytes) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)

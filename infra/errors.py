@@ -1,7 +1,7 @@
 """What can keep a command from being applied although the domain had nothing against it.
 
 EngineError
-├── NotFound              no such booking or resource for this tenant
+├── NotFound              no such booking, resource or customer for this tenant
 ├── AlreadyExists         the id a command was to create stands already
 ├── VersionMismatch       the caller's condition (If-Match) does not hold
 ├── IdempotencyKeyReused  the key came before with another request
@@ -10,6 +10,7 @@ EngineError
     ├── Overloaded        the queue is full, or no connection could be had in time
     ├── Contended         other commands kept changing the same booking
     ├── OutcomeUnknown    the answer was lost on the way: the command may have been applied
+    ├── ProjectionBehind  the rows asked for do not have the events yet that they have to have
     └── IssuerUnavailable nobody can tell whose a token is, while its issuer does not answer
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 from uuid import UUID
 
-Kind = Literal["booking", "resource"]
+Kind = Literal["booking", "resource", "customer"]
 
 
 class EngineError(Exception):
@@ -96,6 +97,13 @@ class OutcomeUnknown(Unavailable):
 
     Repeating it with the same idempotency key gives its one answer.
     """
+
+
+@dataclass(eq=False)
+class ProjectionBehind(Unavailable):
+    """A projection has not come as far as was asked for, or is still built for the first time."""
+
+    projection: str
 
 
 class IssuerUnavailable(Unavailable):

@@ -33,12 +33,17 @@ create policy analyst_own_tenants on booking.bookings for select to booking_anal
     select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'analyst')));
 create policy analyst_own_tenants on booking.bookings_resource for select to booking_analyst using (tenant_id = any (array(
     select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'analyst')));
+create policy analyst_own_tenants on booking.utilisation for select to booking_analyst using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'analyst')));
+create policy analyst_own_tenants on booking.utilisation_resource for select to booking_analyst using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'analyst')));
 
 grant select (tenant_id, seq, recorded_at) on booking.tenant_head to booking_analyst;
 grant select (tenant_id, projection, generation, seq, is_live, parked_at) on booking.projection_checkpoint to booking_analyst;
 grant select (tenant_id, generation, booking_id, status, resource_ids, start_time, end_time, reach, hold_expires_at, title, reference,
               attributes, version, position, created_at, updated_at) on booking.bookings to booking_analyst;
-grant select on booking.bookings_resource to booking_analyst;
+grant select on booking.bookings_resource, booking.utilisation, booking.utilisation_resource to booking_analyst;
+grant execute on function booking.day_begins (text, date) to booking_analyst;
 
 create view analytics.tenants with (security_invoker = true) as
 select tenant_id, slug, name
@@ -141,6 +146,71 @@ comment on column analytics.booking_resources.booking_id is 'The booking.';
 comment on column analytics.booking_resources.resource_id is 'One of the resources that it books.';
 comment on column analytics.booking_resources.start_time is 'When the booking starts.';
 comment on column analytics.booking_resources.end_time is 'When it ends, exclusive.';
+
+create view analytics.reservations with (security_invoker = true) as
+select tenant_id, resource_id, booking_id, start_time, end_time, status, hold_expires_at
+  from booking.reservation;
+comment on view analytics.reservations is
+    'What is taken: a row for each resource of each booking that is held or confirmed. No two rows of a resource overlap. True as of the last event of the log.';
+comment on column analytics.reservations.tenant_id is 'Whose it is.';
+comment on column analytics.reservations.resource_id is 'What is taken.';
+comment on column analytics.reservations.booking_id is 'By which booking.';
+comment on column analytics.reservations.start_time is 'From when.';
+comment on column analytics.reservations.end_time is 'Until when, exclusive.';
+comment on column analytics.reservations.status is 'held or confirmed; a hold may be past its expiry, until it is recorded to have lapsed.';
+comment on column analytics.reservations.hold_expires_at is 'When the hold lapses; null for one without an end, and for what is confirmed.';
+
+create view analytics.utilisation with (security_invoker = true) as
+select used.tenant_id,
+       used.resource_id,
+       used.day,
+       zone.timezone,
+       (length.seconds / 3600)::numeric(12, 4) as day_hours,
+       (used.held_us / 3600000000.0)::numeric(12, 4) as held_hours,
+       (used.confirmed_us / 3600000000.0)::numeric(12, 4) as confirmed_hours,
+       (used.released_us / 3600000000.0)::numeric(12, 4) as released_hours,
+       (used.cancelled_us / 3600000000.0)::numeric(12, 4) as cancelled_hours,
+       (used.lapsed_us / 3600000000.0)::numeric(12, 4) as lapsed_hours,
+       (used.confirmed_us / (length.seconds * 1000000))::numeric(8, 6) as confirmed_share,
+       used.starts,
+       (used.lead_us / 3600000000.0)::numeric(16, 4) as lead_hours,
+       used.lead_day as starts_under_a_day,
+       used.lead_week as starts_under_a_week,
+       used.lead_month as starts_under_30_days,
+       used.lead_longer as starts_longer
+  from booking.utilisation used
+  join booking.projection_checkpoint live
+    on live.tenant_id = used.tenant_id
+   and live.projection = 'utilisation'
+   and live.generation = used.generation
+   and live.is_live
+  join booking.utilisation_resource zone
+    on zone.tenant_id = used.tenant_id
+   and zone.generation = used.generation
+   and zone.resource_id = used.resource_id
+ cross join lateral (
+           select extract(epoch from booking.day_begins(zone.timezone, used.day + 1)
+                                     - booking.day_begins(zone.timezone, used.day)) as seconds
+       ) length;
+comment on view analytics.utilisation is
+    'How much of each resource''s local days was booked, by what the bookings are now; a day on which nothing was booked has no row. True as of the position of utilisation in freshness.';
+comment on column analytics.utilisation.tenant_id is 'Whose it is.';
+comment on column analytics.utilisation.resource_id is 'The resource.';
+comment on column analytics.utilisation.day is 'The local day, in the resource''s time zone.';
+comment on column analytics.utilisation.timezone is 'That time zone (IANA), as it is now.';
+comment on column analytics.utilisation.day_hours is 'How long the day is: 24 hours, or another number where the clock is changed.';
+comment on column analytics.utilisation.held_hours is 'Hours of it that are held.';
+comment on column analytics.utilisation.confirmed_hours is 'Hours of it that are confirmed.';
+comment on column analytics.utilisation.released_hours is 'Hours of it that were held and given up, together: each such booking counts.';
+comment on column analytics.utilisation.cancelled_hours is 'Hours of it that were confirmed and given up, together.';
+comment on column analytics.utilisation.lapsed_hours is 'Hours of it that were held until the hold lapsed, together.';
+comment on column analytics.utilisation.confirmed_share is 'confirmed_hours of day_hours: 1 is the whole day.';
+comment on column analytics.utilisation.starts is 'Bookings that start in the day, whatever became of them.';
+comment on column analytics.utilisation.lead_hours is 'From the moment they were made to their start, in hours, together.';
+comment on column analytics.utilisation.starts_under_a_day is 'Of them, made less than a day before their start.';
+comment on column analytics.utilisation.starts_under_a_week is 'A day before or more, but less than a week.';
+comment on column analytics.utilisation.starts_under_30_days is 'A week before or more, but less than 30 days.';
+comment on column analytics.utilisation.starts_longer is '30 days before or more.';
 
 grant usage on schema analytics to booking_analyst, booking_api;
 grant select on all tables in schema analytics to booking_analyst, booking_api;

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from projections.asynchronous import Projection
+from projections.audit_trail.projecting import AUDIT_TRAIL
 from projections.bookings.projecting import BOOKINGS
 from projections.inline import InlineProjection
 from projections.open_hold.rebuilding import OPEN_HOLD
 from projections.reservation.rebuilding import RESERVATION
 from projections.resource.rebuilding import RESOURCE
+from projections.utilisation.projecting import UTILISATION
 
 InlineName = Literal["reservation", "resource", "open_hold"]
 
@@ -19,9 +21,11 @@ INLINE: Mapping[InlineName, InlineProjection] = {
 }
 """Those that are written in the transaction which appends the events."""
 
-AsynchronousName = Literal["bookings"]
+AsynchronousName = Literal["bookings", "audit_trail", "utilisation"]
 
-ASYNCHRONOUS: tuple[Projection, ...] = (BOOKINGS,)
+ProjectionName = Literal[InlineName, AsynchronousName]
+
+ASYNCHRONOUS: tuple[Projection, ...] = (BOOKINGS, AUDIT_TRAIL, UTILISATION)
 """Those that follow the log.
 
 Where one gets a new version, the earlier one may stand beside it until the later one has taken over

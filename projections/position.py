@@ -1,4 +1,4 @@
-"""How far a tenant's log reaches: the position that a read of the inline projections is true at."""
+"""The position that a read is true at: the log's end, or how far an asynchronous projection is."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,14 @@ _HEAD = """
 select seq, hash, recorded_at
   from booking.tenant_head
  where tenant_id = %(tenant_id)s
+"""
+
+_LIVE = """
+select generation, seq
+  from booking.projection_checkpoint
+ where tenant_id = %(tenant_id)s
+   and projection = %(projection)s
+   and is_live
 """
 
 
@@ -53,3 +61,35 @@ async def read_head(conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> Ten
         raise LookupError(f"tenant {tenant_id} has no head row")
     seq, last_hash, recorded_at = row
     return TenantHead(seq=seq, hash=last_hash, recorded_at=recorded_at.astimezone(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGeneration:
+    """The build of an asynchronous projection that is read.
+
+    Attributes:
+        generation: a part of the key of its rows.
+        seq: the last event that is in them.
+    """
+
+    generation: int
+    seq: int
+
+
+async def read_live(
+    conn: AsyncConnection[TupleRow], tenant_id: TenantId, projection: str
+) -> LiveGeneration | None:
+    """Read how far an asynchronous projection is in this snapshot.
+
+    Args:
+        conn: inside a transaction of the tenant; REPEATABLE READ, so that the rows read beside it
+            are those of this position.
+        tenant_id: the tenant.
+        projection: which.
+
+    Returns:
+        The generation to read; None while the first one is still being built.
+    """
+    cursor = await conn.execute(_LIVE, {"tenant_id": tenant_id, "projection": projection})
+    row = await cursor.fetchone()
+    return None if row is None else LiveGeneration(*row)

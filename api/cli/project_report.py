@@ -21,7 +21,7 @@ class NotDone:
 
 def standing_text(standings: Sequence[Standing | NotDone]) -> str:
     """Say in lines for people how projections stand."""
-    lines = [line for each in standings for line in _standing_lines(each)]
+    lines = [line for each in standings for line in standing_lines(each)]
     if not lines:
         return NO_TENANTS
     if not any(map(is_finding, standings)):
@@ -47,9 +47,9 @@ def standing_facts(standings: Sequence[Standing | NotDone]) -> dict[str, JsonVal
                 "unexpected_rows": [json.loads(row) for row in each.unexpected_rows],
             }
             for each in standings
-            if isinstance(each, Standing)
+            if isinstance(each, Standing) and each.not_compared is None
         ],
-        "not_compared": _not_done(standings),
+        "not_compared": [*_not_done(standings), *_not_compared(standings)],
     }
 
 
@@ -95,12 +95,16 @@ def is_finding(result: Standing | Rebuilt | NotDone) -> bool:
             return True
 
 
-def _standing_lines(standing: Standing | NotDone) -> Iterator[str]:
+def standing_lines(standing: Standing | NotDone) -> Iterator[str]:
+    """Say in lines for people how one projection stands."""
     if isinstance(standing, NotDone):
         yield f"{standing.tenant.slug}: {standing.reason}"
         return
     what = f"{standing.projection} of {standing.tenant.slug}"
-    where = f"position {standing.position:,}, {standing.behind} events behind"
+    if standing.not_compared is not None:
+        yield f"{what}: NOT compared with the log: {standing.not_compared}."
+        return
+    where = f"position {standing.position:,}, {standing.behind:,} events behind"
     if standing.equal:
         yield f"{what}: equal to the log ({where}), {_many(standing.rows, 'row')}."
         return
@@ -156,6 +160,14 @@ def _not_done(results: Iterable[Standing | Rebuilt | NotDone]) -> list[JsonValue
         {"tenant": each.tenant.slug, "reason": each.reason}
         for each in results
         if isinstance(each, NotDone)
+    ]
+
+
+def _not_compared(standings: Iterable[Standing | NotDone]) -> list[JsonValue]:
+    return [
+        {"tenant": each.tenant.slug, "projection": each.projection, "reason": each.not_compared}
+        for each in standings
+        if isinstance(each, Standing) and each.not_compared is not None
     ]
 
 

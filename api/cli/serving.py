@@ -1,4 +1,4 @@
-"""`booking serve`, which runs everything, and its parts: `booking api`, `booking scheduler`."""
+"""`booking serve`, which runs everything, and its parts: `api`, `projector` and `scheduler`."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from api.cli.background import beside, until
 from api.cli.server import address_of, listen, serve_http
 from api.cli.signals import finishing, stopped_by_signals
 from api.cli.workplace import prepared_database, prepared_settings
+from api.projecting import run_projector
 from api.scheduling import run_scheduler
 from infra.database import Database, migrated, open_database, usable
 from infra.demo import demo_api_key
@@ -33,7 +34,7 @@ Workers = Annotated[int, typer.Option("--workers", help="Processes that serve.",
 
 
 def serve(port: Port = None, workers: Workers = 1) -> None:
-    """Run everything: database (unless DATABASE_URL names one), migrations, HTTP, scheduler."""
+    """Run everything: database (unless DATABASE_URL names one), HTTP, projector, scheduler."""
     settings = _settings(port, workers)
 
     def prepare(database: Database) -> list[str]:
@@ -45,18 +46,29 @@ def serve(port: Port = None, workers: Workers = 1) -> None:
             "                    booking apikey create --tenant SLUG --role admin",
         ]
 
-    _serve(settings, workers, prepare, with_scheduler=True)
+    _serve(settings, workers, prepare, alone=True)
 
 
 def api(port: Port = None, workers: Workers = 1) -> None:
-    """Serve HTTP only; the database is migrated already, and a scheduler runs elsewhere."""
+    """Serve HTTP only; the database is migrated, projector and scheduler run elsewhere."""
     settings = _settings(port, workers)
 
     def prepare(database: Database) -> list[str]:
         usable(database, settings)
-        return ["Holds lapse as long as a scheduler runs too: booking scheduler"]
+        return [
+            "Lists follow the log as long as a projector runs too: booking projector",
+            "Holds lapse as long as a scheduler runs too:          booking scheduler",
+        ]
 
-    _serve(settings, workers, prepare, with_scheduler=False)
+    _serve(settings, workers, prepare, alone=False)
+
+
+def projector() -> None:
+    """Keep the projections up with the log, until stopped; any number may run."""
+    settings = prepared_settings()
+    with stopped_by_signals(), prepared_database(settings) as database, finishing():
+        _log.info("the projector works; stop it with Ctrl-C")
+        asyncio.run(until(asyncio.Event(), partial(run_projector, database.runtime_dsn)))
 
 
 def scheduler() -> None:
@@ -83,7 +95,7 @@ def _serve(
     workers: int,
     prepare: Callable[[Database], list[str]],
     *,
-    with_scheduler: bool,
+    alone: bool,
 ) -> None:
     bound = listen(settings.host, settings.port)
     settings = settings.model_copy(update={"port": bound.getsockname()[1]})
@@ -91,9 +103,10 @@ def _serve(
     served = True
     with stopped_by_signals(), open_database(settings) as database, ExitStack() as parts:
         announce = partial(_announce, address_of(bound), prepare(database))
-        if with_scheduler:
-            work = partial(run_scheduler, database.runtime_dsn, settings)
-            parts.enter_context(beside(work))
+        if alone:
+            scheduling = partial(run_scheduler, database.runtime_dsn, settings)
+            parts.enter_context(beside(scheduling))
+            parts.enter_context(beside(partial(run_projector, database.runtime_dsn)))
         parts.enter_context(finishing())
         served = serve_http(settings, bound, workers, announce)
     if not served:

@@ -16,6 +16,7 @@ _REFERENCE = "#/components/schemas/{model}"
 _TAGS = [
     {"name": "bookings", "description": "Booking, and everything that happens to a booking."},
     {"name": "resources", "description": "What can be booked, and when it is free."},
+    {"name": "customers", "description": "Forgetting the people that bookings are for."},
     {"name": "log", "description": "What happened, event by event."},
     {"name": "operations", "description": "For those who run the service."},
     {"name": "problems", "description": "What every error means."},

@@ -1,6 +1,7 @@
 """The parameters in paths and queries that several operations share."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Path, Query
 
@@ -12,6 +13,14 @@ MAX_PAGE = 200
 DEFAULT_PAGE = 50
 
 BookingPath = Annotated[BookingId, Path(description="The booking.", examples=[examples.BOOKING_ID])]
+CustomerKeyPath = Annotated[
+    UUID,
+    Path(
+        description="The id of the customer's key: `data.customer.key_id` in the history of any "
+        "of their bookings.",
+        examples=[examples.CUSTOMER_KEY_ID],
+    ),
+]
 ResourcePath = Annotated[
     ResourceId, Path(description="The resource.", examples=[examples.STAGE_ID])
 ]

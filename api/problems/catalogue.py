@@ -332,11 +332,11 @@ PROJECTION_BEHIND = ProblemKind(
     name="projection-behind",
     status=HTTPStatus.SERVICE_UNAVAILABLE,
     title="The read model has not come that far yet",
-    meaning="The model behind the read did not reach `Min-Event-Position` within 2 seconds. "
-    "What is read from the log itself, as bookings, calendar and availability are, never is "
+    meaning="The model behind the read did not reach `Min-Event-Position` within 2 seconds, or is "
+    "still being built for the first time. A single booking, calendar and availability are never "
     "behind.",
     remedy="Wait for as many seconds as the header `Retry-After` says, then read again.",
-    detail="The read model is at position 40, short of 42.",
+    detail="bookings is not there yet. Try again in 1 s.",
 )
 NOT_READY = ProblemKind(
     name="not-ready",

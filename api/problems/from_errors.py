@@ -204,6 +204,15 @@ def _(error: engine.IssuerUnavailable, _part: RequestPart) -> Problem:
     return _unavailable(error, catalogue.ISSUER_UNAVAILABLE, "Nothing was done. Try again in {} s.")
 
 
+@problem_of.register
+def _(error: engine.ProjectionBehind, _part: RequestPart) -> Problem:
+    return _unavailable(
+        error,
+        catalogue.PROJECTION_BEHIND,
+        f"{error.projection} is not there yet. Try again in {{}} s.",
+    )
+
+
 @problem_of.register(engine.AlreadyExists)
 @problem_of.register(engine.CommandFailed)
 def _(_error: engine.EngineError, _part: RequestPart) -> Problem:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
+from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
 from api.reading import found, snapshot
@@ -42,7 +43,7 @@ router = APIRouter(route_class=StrictRoute)
             example=examples.AVAILABILITY,
             headers=kinds.ANSWERS_READ,
         ),
-        problems=kinds.READ_ONE_PROBLEMS,
+        problems=(*kinds.READ_ONE_PROBLEMS, catalogue.HEAD_TOO_LARGE),
     ),
 )
 async def read(

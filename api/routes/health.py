@@ -1,7 +1,10 @@
 """For those who run the service: does it live, can it serve, and how is it doing."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import JsonValue
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -16,6 +19,7 @@ from api.roles import Permission
 from api.schemas.health import READY, LivenessBody, ReadinessBody
 from api.services import METRICS_PATH, services_of
 from api.strict_route import StrictRoute
+from infra.projecting.lag_watch import WatchedLag
 
 RETRY_SECONDS = 2
 
@@ -45,7 +49,8 @@ async def alive(_request: Request) -> Response:
         tag="operations",
         summary="Can the process serve?",
         description="Whether the database answers within a second, is migrated, and commits get "
-        "through. The read models are never behind: they change with the log.",
+        "through. Calendar, availability and resources are never behind: they change with the log. "
+        "How far the other projections are is told as well, and decides nothing.",
         permission=None,
         answer=Answer(
             description="It can.",
@@ -57,12 +62,16 @@ async def alive(_request: Request) -> Response:
 )
 async def ready(request: Request) -> Response:
     """Looks."""
-    checks = await services_of(request).readiness.check()
+    services = services_of(request)
+    checks = await services.readiness.check()
     wrong = [name for name, state in checks.items() if state != OK]
     if not wrong:
-        return Response(
-            to_json({"status": "ready", "checks": checks}), media_type="application/json"
-        )
+        body = {
+            "status": "ready",
+            "checks": checks,
+            "projections": _told(services.lag_watch.lags()),
+        }
+        return Response(to_json(body), media_type="application/json")
     return problem_response(
         request,
         Problem(
@@ -98,3 +107,15 @@ async def metrics(request: Request) -> Response:
     if call_of(request.scope).authenticated == OPERATOR:
         told += services.tenant_metrics.exposition()
     return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _told(lags: Sequence[WatchedLag]) -> dict[str, JsonValue]:
+    return {
+        each.lag.projection: {
+            "events": each.lag.events,
+            "seconds": round(each.lag.seconds, 3),
+            "parked": each.lag.parked,
+            "age_seconds": round(each.age, 3),
+        }
+        for each in lags
+    }

@@ -9,6 +9,7 @@ STAGE_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a01"
 CAMERA_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a02"
 BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b02"
 OTHER_BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b03"
+CUSTOMER_KEY_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b04"
 REQUEST_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9c03"
 TENANT_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9d04"
 ACTOR = "key:01981d2a-7c00-7a3e-8f10-5b1c6e2d9e05"
@@ -90,6 +91,7 @@ EVENT: dict[str, JsonValue] = {
     "traceparent": TRACEPARENT,
     "data": {"reason": "Contract signed"},
 }
+CHANGE: dict[str, JsonValue] = {"field": "status", "before": "held", "after": "confirmed"}
 HISTORY_ENTRY: dict[str, JsonValue] = {
     "version": 2,
     "position": 4,
@@ -97,9 +99,44 @@ HISTORY_ENTRY: dict[str, JsonValue] = {
     "time": "2026-02-20T09:20:11.004512Z",
     "actor": ACTOR,
     "request_id": REQUEST_ID,
+    "reason": "Contract signed",
+    "changes": [CHANGE],
     "data": {"reason": "Contract signed"},
 }
 HISTORY: dict[str, JsonValue] = {"items": [HISTORY_ENTRY], "next_cursor": CURSOR}
+CHECKPOINT_NOTE = (
+    f"booking-log/v1/{TENANT_ID}\n4\nBO+vCA9aPnThwp0cpqSFaTgsu80yTo1Z0rg+8hwDnwA=\n\n"
+    f"\u2014 booking-log/v1/{TENANT_ID} "
+    "LPh5FCPH/v09H1lQjnAAjE1nluWTHTJBzboRVP0Q0Gg7mMThR4Nc/G+og6oO"
+    "FaHOkvbTBwvMPQIqU8HwdMm7GMhT7wU=\n"
+)
+CHECKPOINT: dict[str, JsonValue] = {
+    "position": 4,
+    "hash": "04efaf080f5a3e74e1c29d1ca6a48569382cbbcd324e8d59d2b83ef21c039f00",
+    "recorded_at": "2026-02-20T09:20:11.004512Z",
+    "signed_at": "2026-02-20T10:00:00.000871Z",
+    "note": CHECKPOINT_NOTE,
+}
+VERIFIER_KEY = f"booking-log/v1/{TENANT_ID}+2cf87914+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+CHECKPOINTS: dict[str, JsonValue] = {
+    "items": [CHECKPOINT],
+    "keys": [VERIFIER_KEY],
+    "next_cursor": CURSOR,
+}
+TRAIL_LINE: dict[str, JsonValue] = {
+    "position": 4,
+    "time": "2026-02-20T09:20:11.004512Z",
+    "type": "booking.confirmed",
+    "subject": f"bookings/{BOOKING_ID}",
+    "version": 2,
+    "resource_ids": [STAGE_ID, CAMERA_ID],
+    "left_resource_ids": [],
+    "actor": ACTOR,
+    "request_id": REQUEST_ID,
+    "traceparent": TRACEPARENT,
+    "reason": "Contract signed",
+}
+TRAIL: dict[str, JsonValue] = {"items": [TRAIL_LINE], "next_cursor": CURSOR}
 CLAIM: dict[str, JsonValue] = {
     "resource_id": STAGE_ID,
     "booking_id": BOOKING_ID,
@@ -115,10 +152,43 @@ FREE_PERIOD: dict[str, JsonValue] = {
 }
 FREE_RESOURCE: dict[str, JsonValue] = {"resource_id": STAGE_ID, "free": [FREE_PERIOD]}
 AVAILABILITY: dict[str, JsonValue] = {"items": [FREE_RESOURCE], "common": [FREE_PERIOD]}
+BOOKINGS: dict[str, JsonValue] = {"items": [BOOKING], "next_cursor": CURSOR}
 RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
 EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}
 RESULT: dict[str, JsonValue] = {"status": 200, "body": BOOKING}
 RESULTS: dict[str, JsonValue] = {"applied": True, "results": [RESULT, RESULT]}
+FORGOTTEN: dict[str, JsonValue] = {
+    "id": CUSTOMER_KEY_ID,
+    "forgotten_at": "2026-04-01T08:30:00.771204Z",
+    "position": 9,
+}
+STATUS_SECONDS: dict[str, JsonValue] = {
+    "held": 7200,
+    "confirmed": 28800,
+    "released": 0,
+    "cancelled": 0,
+    "lapsed": 0,
+}
+LEADS: dict[str, JsonValue] = {
+    "under_a_day": 0,
+    "under_a_week": 2,
+    "under_30_days": 1,
+    "longer": 0,
+}
+UTILISATION_FIGURES: dict[str, JsonValue] = {
+    "seconds": {"held": 0, "confirmed": 36000, "released": 0, "cancelled": 0, "lapsed": 14400},
+    "starts": 2,
+    "lead_seconds": 1728000,
+    "leads": {"under_a_day": 0, "under_a_week": 1, "under_30_days": 1, "longer": 0},
+}
+UTILISATION_DAY: dict[str, JsonValue] = {
+    "resource_id": STAGE_ID,
+    "date": "2026-03-02",
+    "timezone": "Europe/Vienna",
+    "day_seconds": 86400,
+    **UTILISATION_FIGURES,
+}
+UTILISATION: dict[str, JsonValue] = {"items": [UTILISATION_DAY], "next_cursor": CURSOR}
 USAGE: dict[str, JsonValue] = {
     "commands": 311,
     "events": 298,

@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 _CHECKS: dict[str, JsonValue] = {"database": "ok", "migrations": "ok", "commit_queue": "ok"}
-READY: dict[str, JsonValue] = {"status": "ready", "checks": _CHECKS}
+_LAG: dict[str, JsonValue] = {"events": 3, "seconds": 0.041, "parked": 0, "age_seconds": 1.7}
+_BEHIND: dict[str, JsonValue] = {"bookings": _LAG}
+READY: dict[str, JsonValue] = {"status": "ready", "checks": _CHECKS, "projections": _BEHIND}
 
 
 class LivenessBody(BaseModel):
@@ -14,6 +16,22 @@ class LivenessBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"status": "alive"}]})
 
     status: Literal["alive"] = Field(description="That it lives.", examples=["alive"])
+
+
+class LagBody(BaseModel):
+    """How far a projection is behind the log, all tenants taken together."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_LAG]})
+
+    events: int = Field(description="Events that it does not have yet.", examples=[3])
+    seconds: float = Field(description="Age of the oldest of them; 0 for none.", examples=[0.041])
+    parked: int = Field(
+        description="Tenants whose events cannot be applied any further.", examples=[0]
+    )
+    age_seconds: float = Field(
+        description="How long ago a projector measured this; it grows where none runs.",
+        examples=[1.7],
+    )
 
 
 class ReadinessBody(BaseModel):
@@ -27,4 +45,9 @@ class ReadinessBody(BaseModel):
     status: Literal["ready"] = Field(description="That it can serve.", examples=["ready"])
     checks: dict[str, str] = Field(
         description="Each thing looked at: `ok`, or what is wrong with it.", examples=[_CHECKS]
+    )
+    projections: dict[str, LagBody] = Field(
+        description="How far each is that follows the log, as it was last measured. Being behind "
+        "makes no process unready.",
+        examples=[_BEHIND],
     )

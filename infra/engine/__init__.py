@@ -2,6 +2,7 @@
 
 from infra.engine.assembly import RunningEngine, running_engine
 from infra.engine.engine import BookingEngine
+from infra.engine.forgetting import CustomerForgetter, Forgetting
 from infra.engine.requests import (
     Accepted,
     Aggregate,
@@ -10,6 +11,7 @@ from infra.engine.requests import (
     Command,
     CommandRequest,
     EventPage,
+    HistoryEntry,
     HistoryPage,
     IdempotencyKey,
     LoggedEvent,
@@ -27,7 +29,10 @@ __all__ = [
     "Caller",
     "Command",
     "CommandRequest",
+    "CustomerForgetter",
     "EventPage",
+    "Forgetting",
+    "HistoryEntry",
     "HistoryPage",
     "IdempotencyKey",
     "LoggedEvent",

@@ -13,8 +13,11 @@ from domain.ids import TenantId
 from domain.mapper import EventMapper
 from infra.customer_vault import CustomerVault
 from infra.engine.engine import BookingEngine
+from infra.engine.forgetting import CustomerForgetter
 from infra.engine.loading import StreamLoader
 from infra.engine.trail import AuditTrail
+from infra.forgotten_keys import heard_by
+from infra.log.announcing import Announcer
 from infra.log.append import NO_CEILINGS, HoldCeilings
 from infra.log.commit_queue import CommitQueue, QueueLimits, QueueObserver
 from infra.log.door import PostgresDoor
@@ -33,17 +36,21 @@ class RunningEngine:
 
     Attributes:
         engine: takes commands and queries.
+        forgetter: forgets customers.
         trail: reads what happened.
         queue: between them and the log.
         rounds: shared by all that takes long in this process.
         pool: connections as `booking_api`, for the read models' queries.
+        vault: opens personal data.
     """
 
     engine: BookingEngine
+    forgetter: CustomerForgetter
     trail: AuditTrail
     queue: CommitQueue
     rounds: Rounds
     pool: Pool
+    vault: CustomerVault
 
 
 @asynccontextmanager
@@ -82,7 +89,13 @@ async def running_engine(
         waits=waits,
     )
     try:
-        door = CountingDoor(PostgresDoor(pool, LAPSE), appended)
+        announcer = Announcer(pool)
+
+        def told(tenant_id: TenantId, events: int) -> None:
+            announcer.appended(tenant_id)
+            appended(tenant_id, events)
+
+        door = CountingDoor(PostgresDoor(pool, LAPSE), told)
         queue = CommitQueue(door, observer, time.monotonic, limits)
         vault = CustomerVault(pool, master_key, time.monotonic)
         mapper = EventMapper()
@@ -91,7 +104,10 @@ async def running_engine(
         engine = BookingEngine(
             loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings
         )
-        yield RunningEngine(engine, AuditTrail(pool), queue, rounds, pool)
-        await queue.close()
+        forgetter = CustomerForgetter(pool, queue, vault, mapper, lambda: datetime.now(UTC))
+        trail = AuditTrail(pool, mapper, rounds)
+        async with announcer.running(), heard_by(vault, runtime_dsn):
+            yield RunningEngine(engine, forgetter, trail, queue, rounds, pool, vault)
+            await queue.close()
     finally:
         await pool.close()

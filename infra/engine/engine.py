@@ -8,16 +8,17 @@ from typing import cast
 from uuid import UUID
 
 from domain.booking import Booking
-from domain.customer import Customer, Seal, SealedCustomer
+from domain.customer import Customer
 from domain.ids import BookingId, ResourceId, TenantId
 from domain.mapper import EventMapper
 from domain.resource import Resource
-from infra.customer_vault import CustomerVault, DataKey
+from infra.customer_vault import CustomerVault
 from infra.engine.command_facts import customer_in
 from infra.engine.decision import Decision, recorded
 from infra.engine.loading import StreamLoader
 from infra.engine.outcomes import refusal_in
 from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest, Refused, Result
+from infra.engine.sealing import Sealing
 from infra.engine.turns import Turns
 from infra.engine.unit import NeedsFreshView, Unit
 from infra.engine.view import Loaded, View
@@ -196,9 +197,9 @@ class BookingEngine:
         answers: dict[Unit, Answers] = {}
         undecided = units
         try:
-            seal = await self._seal_for(caller.tenant_id, units)
             attempts = 0  # at the first of the undecided
             while undecided and attempts < ATTEMPTS:
+                seal = await self._sealing_for(caller.tenant_id, undecided)
                 view = await self._view(caller.tenant_id, undecided, fresh=attempts > 0)
                 first, sent = undecided[0], await self._send_all(undecided, view, seal, answers)
                 undecided = await self._answer_all(sent, answers)
@@ -211,7 +212,7 @@ class BookingEngine:
         return [answers[unit] for unit in units]
 
     async def _send_all(
-        self, units: Sequence[Unit], view: View, seal: Seal, answers: dict[Unit, Answers]
+        self, units: Sequence[Unit], view: View, seal: Sealing, answers: dict[Unit, Answers]
     ) -> list[_Sent]:
         """Decides one after the other, those before it being on their way to the log already.
 
@@ -269,6 +270,7 @@ class BookingEngine:
             if decision.error is not None:
                 return unit.refuse(decision)
         elif outcome.undecided:
+            self._discard_forgotten(unit.caller.tenant_id, outcome)
             return None
         elif outcome.verdict is not Verdict.ACCEPTED:
             return refusal_in(outcome, unit)
@@ -288,6 +290,16 @@ class BookingEngine:
             if outcome is None:
                 raise
             raise OutcomeUnknown from error  # it was done, so nobody may hear that nothing was
+
+    def _discard_forgotten(self, tenant_id: TenantId, outcome: Outcome) -> None:
+        """Forgets the keys of whoever was forgotten in another process, before any is used again.
+
+        A key's stream has an event only then; the ids of other streams are no keys of the vault.
+        """
+        versions = cast("dict[str, int]", outcome.info or {})
+        for stream, version in versions.items():
+            if version > 0:
+                self._vault.discard(tenant_id, UUID(stream))
 
     async def _replay(self, unit: Unit, outcome: Outcome) -> Sequence[Accepted]:
         """Gives the first answer again: the same things as they were at the same position."""
@@ -312,17 +324,10 @@ class BookingEngine:
             tenant_id, {stream for unit in units for stream in unit.stream_ids}
         )
 
-    async def _seal_for(self, tenant_id: TenantId, units: Sequence[Unit]) -> Seal:
+    async def _sealing_for(self, tenant_id: TenantId, units: Sequence[Unit]) -> Sealing:
         """Gets ready the keys of all the customers that the units carry."""
-        keys: dict[str, DataKey] = {}
-        for unit in units:
-            for customer_id in unit.customers:
-                keys[customer_id] = await self._vault.key_for(tenant_id, customer_id)
-
-        def seal(customer: Customer, stream_id: UUID, version: int) -> SealedCustomer:
-            return keys[customer.id].seal(customer, stream_id, version)
-
-        return seal
+        named = dict.fromkeys(customer for unit in units for customer in unit.customers)
+        return Sealing({each: await self._vault.key_for(tenant_id, each) for each in named})
 
     async def _opened(
         self, tenant_id: TenantId, accepted: Accepted, customer: Customer | None = None

@@ -8,13 +8,11 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateEvent
 from pydantic import JsonValue
-from pydantic_core import to_json
 
 from domain.booking import Booking
 from domain.booking_events import HoldLapsed
 from domain.claims import claims_from
 from domain.commands import FoundingCommand
-from domain.customer import Seal
 from domain.deciding import decide
 from domain.errors import DomainError, HoldExpiryPassed, InvalidPeriod, InvalidResources
 from domain.mapper import EventMapper
@@ -22,11 +20,13 @@ from domain.open_holds import holds_from
 from domain.resource import Resource
 from infra.engine.command_facts import customer_in, deadline_of, kind_of, stream_of
 from infra.engine.decision import Decision
+from infra.engine.recording import new_events
 from infra.engine.requests import Accepted, Aggregate, Caller, CommandRequest, Refused
+from infra.engine.sealing import Sealing
 from infra.engine.view import View
 from infra.errors import AlreadyExists, EngineError, NotFound, VersionMismatch
 from infra.identity import new_id
-from infra.log.append import AppendCommand, HoldCeilings, NewEvent, Outcome, Refusal, ResourceRow
+from infra.log.append import AppendCommand, HoldCeilings, Outcome, Refusal, ResourceRow
 
 _FORM_ERRORS = (EngineError, InvalidPeriod, InvalidResources, HoldExpiryPassed)
 """Refusals that no key keeps: the same request may fare better another time."""
@@ -85,7 +85,7 @@ class Unit:
         return {customer.id for customer in carried if customer is not None}
 
     def decide(
-        self, view: View, seal: Seal, mapper: EventMapper, ceilings: HoldCeilings
+        self, view: View, seal: Sealing, mapper: EventMapper, ceilings: HoldCeilings
     ) -> Decision:
         """Lets the domain decide.
 
@@ -107,6 +107,7 @@ class Unit:
             stream: touched[stream].version if stream in touched else 0
             for stream in self.stream_ids
         }
+        expect |= dict.fromkeys(seal.keys_of(self.customers), 0)  # who is forgotten has an event
         events: list[AggregateEvent] = []
         deadlines: list[datetime] = []
         if len(self.requests) > 1:
@@ -134,7 +135,7 @@ class Unit:
         }
         append = AppendCommand(
             expect=expect,
-            events=self._new_events(events, mapper),
+            events=new_events(events, mapper, self.caller, self._command_id),
             changes=claims_from(events),
             holds=holds_from(events),
             ceilings=ceilings,
@@ -180,31 +181,6 @@ class Unit:
             "streams": [str(stream) for stream in self.stream_ids],
             "request_id": self.caller.request_id,
         }
-
-    def _new_events(
-        self, events: Sequence[AggregateEvent], mapper: EventMapper
-    ) -> tuple[NewEvent, ...]:
-        metadata: dict[str, object] = {
-            "actor": self.caller.actor,
-            "request_id": self.caller.request_id,
-            "correlation_id": self.caller.request_id,
-            "causation_id": self._command_id,
-            "traceparent": self.caller.traceparent,
-        }
-        if self.caller.impersonator is not None:
-            metadata["impersonator"] = self.caller.impersonator
-        written = to_json(metadata).decode()
-        stored = [mapper.to_stored_event(event) for event in events]
-        return tuple(
-            NewEvent(
-                cast("UUID", event.originator_id),
-                event.originator_version,
-                event.topic,
-                event.state.decode(),
-                written,
-            )
-            for event in stored
-        )
 
     def accept(self, decision: Decision, view: View, outcome: Outcome | None) -> list[Accepted]:
         """Tells what has been applied.

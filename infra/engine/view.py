@@ -7,6 +7,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
+from domain.forgetting import ForgottenCustomer
 from domain.mapper import EventMapper, fold
 from infra.engine.requests import Aggregate
 from infra.log.reader import RecordedEvent
@@ -51,7 +52,8 @@ def restore(mapper: EventMapper, events: Iterable[RecordedEvent]) -> Loaded | No
         events: from the stream's first on, in order.
 
     Returns:
-        The thing as its events tell it; None when there are none.
+        The thing as its events tell it; None when there are none, or when they are of a customer
+        who was forgotten: nothing can be asked of those.
     """
     recorded = list(events)
     aggregate = fold(
@@ -61,4 +63,6 @@ def restore(mapper: EventMapper, events: Iterable[RecordedEvent]) -> Loaded | No
         )
         for event in recorded
     )
-    return None if aggregate is None else Loaded(aggregate, recorded[-1].seq)
+    if aggregate is None or isinstance(aggregate, ForgottenCustomer):
+        return None
+    return Loaded(aggregate, recorded[-1].seq)

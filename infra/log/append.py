@@ -103,6 +103,7 @@ class AppendCommand:
         changes: what the events do to the reservations.
         holds: what they do to the open holds.
         ceilings: how many of these there may be.
+        destroyed_keys: those of customers that go with them.
         resources: what they do to the resources.
         keys: idempotency keys; several for an atomic group.
         fingerprint: of the request, as hexadecimal digits; only with keys.
@@ -116,6 +117,7 @@ class AppendCommand:
     changes: ReservationChanges = NO_CHANGES
     holds: HoldChanges = NO_HOLD_CHANGES
     ceilings: HoldCeilings = NO_CEILINGS
+    destroyed_keys: tuple[UUID, ...] = ()
     resources: tuple[ResourceRow, ...] = ()
     keys: tuple[str, ...] = ()
     fingerprint: str | None = None
@@ -148,6 +150,8 @@ class AppendCommand:
         fields |= _change_fields(self.changes)
         if self.holds:
             fields |= {"holds": self.holds, "ceilings": self.ceilings}
+        if self.destroyed_keys:
+            fields["forget"] = self.destroyed_keys
         if self.resources:
             fields["resources"] = self.resources
         if self.events:

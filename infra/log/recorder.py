@@ -7,9 +7,10 @@ engine's, and a notification's id is the event's position.
 
 It is stricter than the library's own recorders where the log is: a state is text, and a stream has
 no gaps. Events of bookings bring their claims, so that they cannot book anything twice either and
-the reservations stay the fold of the log. Events of resources are left to the engine: what they do
-to the resources is not told by them alone. Any other topic is taken as it is, and is then in the
-log for good: what reads the log for its meaning calls it an unknown one.
+the reservations stay the fold of the log; one that forgets a customer takes their key. Events of
+resources are left to the engine: what they do to the resources is not told by them alone. Any other
+topic is taken as it is, and is then in the log for good: what reads the log for its meaning calls
+it an unknown one.
 """
 
 from collections import deque
@@ -30,6 +31,7 @@ from pydantic_core import to_json
 
 from domain.booking import Booking
 from domain.claims import claims_from
+from domain.forgetting import ForgottenCustomer, destroyed_keys_from
 from domain.ids import TenantId
 from domain.mapper import EVENTS, EventMapper, UnknownVersion
 from domain.open_holds import holds_from
@@ -43,7 +45,9 @@ from infra.postgres.role_check import check_role
 
 RecorderPool = ConnectionPool[Connection[TupleRow]]
 
-_BOOKING_TOPICS = frozenset(event.TOPIC for event in EVENTS[Booking])
+_FOLLOWED_TOPICS = frozenset(
+    event.TOPIC for followed in (Booking, ForgottenCustomer) for event in EVENTS[followed]
+)
 _RESOURCE_TOPICS = frozenset(event.TOPIC for event in EVENTS[Resource])
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # claims do not depend on when an event was recorded
 _LAST_VERSION = 2**31 - 1
@@ -260,20 +264,21 @@ class TenantRecorder(library.ApplicationRecorder):
             ),
             changes=claims_from(happened),
             holds=holds_from(happened),
+            destroyed_keys=destroyed_keys_from(happened),
         )
 
     def _happened(self, stored_events: Sequence[StoredEvent]) -> list[CanMutateAggregate[UUID]]:
-        """Gives the events that the inline projections have to follow."""
+        """Gives the events that other tables have to follow."""
         if any(event.topic in _RESOURCE_TOPICS for event in stored_events):
             raise library.NotSupportedError("Resources are changed through the engine.")
         try:
             return [
                 self._mapper.to_domain_event(event, _ANY_TIME)
                 for event in stored_events
-                if event.topic in _BOOKING_TOPICS
+                if event.topic in _FOLLOWED_TOPICS
             ]
         except (library.MapperDeserialisationError, UnknownVersion) as error:
-            raise library.DataError(f"The claims of a booking cannot be told: {error}") from error
+            raise library.DataError(f"What follows cannot be told: {error}") from error
 
 
 class TenantSubscription(library.Subscription[TenantRecorder]):

@@ -214,9 +214,11 @@ class EmbeddedPostgres:
         unfinished = self._directory / "cluster.new"
         if unfinished.exists():
             shutil.rmtree(unfinished)
-        locale = ["--locale=C"]
+        locale = ["--locale=C"]  # sorted by code point; letters of all alphabets have their case
         if version >= FIRST_WITH_BUILTIN_LOCALE:
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        else:
+            locale += ["--lc-ctype=C.UTF-8"]
         who = ["-U", SUPERUSER, "--auth=trust"]  # the socket's directory keeps everybody else out
         form = ["--encoding=UTF8", *locale]
         programs.run(

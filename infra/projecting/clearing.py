@@ -7,8 +7,6 @@ from psycopg.rows import TupleRow
 
 from domain.ids import TenantId
 
-ROWS_AT_ONCE = 5000
-
 _DELETE = sql.SQL("""
 delete from booking.{table}
  where ctid = any (array(
@@ -24,6 +22,7 @@ async def clear(
     tenant_id: TenantId,
     generation: int,
     tables: Sequence[str],
+    rows: int,
 ) -> bool:
     """Delete some rows of a generation.
 
@@ -32,6 +31,7 @@ async def clear(
         tenant_id: whose.
         generation: which.
         tables: of its projection.
+        rows: how many at most.
 
     Returns:
         Whether there may be more.
@@ -39,7 +39,7 @@ async def clear(
     for table in tables:
         deleted = await conn.execute(
             _DELETE.format(table=sql.Identifier(table)),
-            {"tenant_id": tenant_id, "generation": generation, "limit": ROWS_AT_ONCE},
+            {"tenant_id": tenant_id, "generation": generation, "limit": rows},
         )
         if deleted.rowcount:
             return True

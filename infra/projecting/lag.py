@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
@@ -37,7 +36,8 @@ select wanted.projection,
 """
 
 _READ = """
-select projection, events, seconds, parked, measured_at
+select projection, events, seconds, parked,
+       extract(epoch from clock_timestamp() - measured_at)::double precision as age
   from booking.projection_lag
  order by projection
 """
@@ -52,14 +52,14 @@ class Lag:
         events: that are not applied yet, of all tenants.
         seconds: the age of the oldest of them; 0 if there is none.
         parked: how many tenants' events cannot be applied any further.
-        measured_at: when a runner measured this; long ago if none runs.
+        age: how many seconds ago a runner measured this; many if none runs.
     """
 
     projection: str
     events: int
     seconds: float
     parked: int
-    measured_at: datetime
+    age: float
 
 
 async def measure(conn: AsyncConnection[TupleRow], projections: Sequence[str]) -> None:

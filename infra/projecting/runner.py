@@ -11,14 +11,18 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from domain.ids import TenantId
+from infra.log.announcing import CHANNEL, tenants_in
+from infra.postgres.listening import listen
 from infra.postgres.pool import Pool
 from infra.projecting.checkpoints import Checkpoints
 from infra.projecting.lag import measure
-from infra.projecting.listening import listen
 from infra.projecting.step import EVENTS_AT_ONCE, Stepping
 from projections.asynchronous import Projection
 
 log = structlog.get_logger(__name__)
+
+LISTENER = "booking_listener"
+"""The name of the connection that listens."""
 
 POLL_SECONDS = 5.0
 TENANTS_AT_ONCE = 2
@@ -67,10 +71,13 @@ class ProjectionRunner:
             dsn: straight to the server, for a connection that listens.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(dsn, self.wake))
+            tasks.create_task(listen(dsn, CHANNEL, self._hear, LISTENER))
             tasks.create_task(self._poll())
             for _ in range(self._tenants_at_once):
                 tasks.create_task(self._work())
+
+    def _hear(self, payload: str) -> None:
+        self.wake(tenants_in(payload))
 
     def wake(self, tenants: Iterable[TenantId]) -> None:
         """Learn that tenants have new events.

@@ -26,25 +26,16 @@ from infra.projecting.checkpoints import (
     take_over,
 )
 from infra.projecting.clearing import clear
+from infra.projecting.settings import REAL_TABLES, set_for_projecting
+from infra.projecting.step_sizes import StepSizes
 from infra.projecting.tail import read_page
 from projections.asynchronous import Batch, Projection
 
 log = structlog.get_logger(__name__)
 
 EVENTS_AT_ONCE = 500
-
-# The projections name their tables without a schema; here they are those of booking, and no
-# temporary one can come before them. A batch finds its rows by their keys; tables that have just
-# begun to fill, or were never analysed, must not make the planner read them whole.
-_SETTINGS = """
-select set_config('search_path', 'booking, pg_temp', true),
-       set_config('synchronous_commit', 'off', true),
-       set_config('jit', 'off', true),
-       set_config('enable_seqscan', 'off', true),
-       set_config('enable_bitmapscan', 'off', true),
-       set_config('enable_hashjoin', 'off', true),
-       set_config('enable_mergejoin', 'off', true)
-"""
+ROWS_FOR_AN_EVENT = 10
+"""Rows that are cleared away in a step, for each event that it may have."""
 
 
 class Stepping:
@@ -66,7 +57,7 @@ class Stepping:
         }
         self._tables = {each.name: each.tables for each in projections}
         self._checkpoints = Checkpoints(projections)
-        self._events_at_once = events_at_once
+        self._sizes = StepSizes(events_at_once)
 
     async def step(self, tenant_id: TenantId) -> bool:
         """Project a tenant's next events.
@@ -78,33 +69,48 @@ class Stepping:
             Whether there is more to do.
 
         Raises:
-            psycopg.OperationalError: not now; nothing was done.
+            psycopg.OperationalError: not now, or it was too much; nothing was done.
         """
         async with self._pool.connection() as conn:
             try:
-                return await self._step(conn, tenant_id)
+                more = await self._step_or_park(conn, tenant_id, self._sizes.of(tenant_id))
             except (psycopg.OperationalError, psycopg.InterfaceError):
+                self._sizes.failed(tenant_id)
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a projection raises is its event's
-                log.warning("projection.failed", tenant_id=str(tenant_id), error=_told(error))
-            return await self._step_by_step(conn, tenant_id)
+        self._sizes.succeeded(tenant_id)
+        return more
 
-    async def _step(self, conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> bool:
+    async def _step_or_park(
+        self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, limit: int
+    ) -> bool:
+        try:
+            return await self._step(conn, tenant_id, limit)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a projection raises is its event's
+            log.warning("projection.failed", tenant_id=str(tenant_id), error=_told(error))
+        return await self._step_by_step(conn, tenant_id, limit)
+
+    async def _step(self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, limit: int) -> bool:
         async with conn.transaction():
             locked = await self._lock(conn, tenant_id)
             more = [
-                await self._project(conn, tenant_id, seq, [*together], self._events_at_once)
+                await self._project(conn, tenant_id, seq, [*together], limit)
                 for seq, together in groupby(
                     sorted((each for each in locked if not each.superseded), key=_seq), key=_seq
                 )
             ]
-            more += [await self._clear(conn, tenant_id, each) for each in locked if each.superseded]
+            more += [
+                await self._clear(conn, tenant_id, each, limit * ROWS_FOR_AN_EVENT)
+                for each in locked
+                if each.superseded
+            ]
         return any(more)
 
     async def _lock(
         self, conn: AsyncConnection[TupleRow], tenant_id: TenantId
     ) -> Sequence[Checkpoint]:
-        await conn.execute(_SETTINGS)
+        await set_for_projecting(conn, REAL_TABLES)
         locked = await self._checkpoints.lock(conn, tenant_id)
         if not locked and await self._checkpoints.begin(conn, tenant_id):  # a tenant just made
             locked = await self._checkpoints.lock(conn, tenant_id)
@@ -122,10 +128,10 @@ class Stepping:
         applied = await self._apply(conn, tenant_id, seq, together, limit)
         if applied == limit:
             return True
-        for checkpoint in together:
-            if not checkpoint.is_live:
-                await self._take_over(conn, tenant_id, replace(checkpoint, seq=seq + applied))
-        return False
+        built = [checkpoint for checkpoint in together if not checkpoint.is_live]
+        for checkpoint in built:
+            await self._take_over(conn, tenant_id, replace(checkpoint, seq=seq + applied), limit)
+        return bool(built)  # what was read until now can be cleared away
 
     async def _apply(
         self,
@@ -146,13 +152,17 @@ class Stepping:
         return len(events)
 
     async def _take_over(
-        self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, checkpoint: Checkpoint
+        self,
+        conn: AsyncConnection[TupleRow],
+        tenant_id: TenantId,
+        checkpoint: Checkpoint,
+        limit: int,
     ) -> None:
         """Take the place of the generation that is read, which can go no further meanwhile."""
         live = await lock_live(conn, tenant_id, checkpoint.projection)
         while live is not None and checkpoint.seq < live:
-            limit = min(live - checkpoint.seq, self._events_at_once)
-            applied = await self._apply(conn, tenant_id, checkpoint.seq, [checkpoint], limit)
+            page = min(live - checkpoint.seq, limit)
+            applied = await self._apply(conn, tenant_id, checkpoint.seq, [checkpoint], page)
             checkpoint = replace(checkpoint, seq=checkpoint.seq + applied)
         await take_over(conn, tenant_id, checkpoint)
         log.info(
@@ -165,30 +175,39 @@ class Stepping:
         )
 
     async def _clear(
-        self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, superseded: Checkpoint
+        self,
+        conn: AsyncConnection[TupleRow],
+        tenant_id: TenantId,
+        superseded: Checkpoint,
+        rows: int,
     ) -> bool:
         tables = self._tables[superseded.projection]
-        if await clear(conn, tenant_id, superseded.generation, tables):
+        if await clear(conn, tenant_id, superseded.generation, tables, rows):
             return True
         await forget(conn, tenant_id, superseded)
         return False
 
-    async def _step_by_step(self, conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> bool:
+    async def _step_by_step(
+        self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, limit: int
+    ) -> bool:
         """Project into one generation at a time, so that one that fails fails alone."""
         async with conn.transaction():
             locked = await self._lock(conn, tenant_id)
         more = [
-            await self._project_what_can_be(conn, tenant_id, each)
+            await self._project_what_can_be(conn, tenant_id, each, limit)
             for each in locked
             if not each.superseded
         ]
         return any(more)
 
     async def _project_what_can_be(
-        self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, checkpoint: Checkpoint
+        self,
+        conn: AsyncConnection[TupleRow],
+        tenant_id: TenantId,
+        checkpoint: Checkpoint,
+        limit: int,
     ) -> bool:
         """Project up to the event that cannot be applied, in halves; if that is the next, park."""
-        limit = self._events_at_once
         while True:
             try:
                 async with conn.transaction():

@@ -25,13 +25,14 @@ class Standing:
         projection: which.
         tenant: whose.
         position: of the log at which log and table were compared.
-        behind: events of the log that the table does not have yet; always 0, since an inline
-            projection is written with the events.
-        rows: in the table.
+        behind: events of the log that the table does not have yet; always 0 of an inline
+            projection, which is written with the events.
+        rows: in the table, or in all tables of an asynchronous projection.
         missing: rows that the log tells and the table lacks, or has otherwise.
         unexpected: rows that the table has and the log does not tell, or tells otherwise.
         missing_rows: the first of them, each as a JSON object.
         unexpected_rows: the first of them, each as a JSON object.
+        not_compared: why there was nothing to compare; None where they were compared.
     """
 
     projection: str
@@ -43,11 +44,12 @@ class Standing:
     unexpected: int
     missing_rows: tuple[str, ...]
     unexpected_rows: tuple[str, ...]
+    not_compared: str | None = None
 
     @property
     def equal(self) -> bool:
-        """Whether the table is what the log tells."""
-        return not self.missing and not self.unexpected
+        """Whether the table is known to be what the log tells."""
+        return self.not_compared is None and not self.missing and not self.unexpected
 
 
 async def standings(

@@ -7,6 +7,7 @@ tenant's key is shown, stand in `infra.telemetry.tenant_metrics`.
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
 from infra.circuit_breaker import State
 
@@ -85,6 +86,14 @@ class Metrics:
                 they come and go too fast to be told of each.
         """
         self._waiting.set_function(waiting)
+
+    def watch(self, collector: Collector) -> None:
+        """Tells from now on also what somebody else knows.
+
+        Args:
+            collector: is asked when somebody asks for the figures.
+        """
+        self._registry.register(collector)
 
     def committed(self, commands: int, seconds: float) -> None:
         """A batch was sent and answered."""

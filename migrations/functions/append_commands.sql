@@ -1,4 +1,4 @@
--- Revision 3.
+-- Revision 5.
 --
 -- The one door to the log. append_batch takes many tenants' waiting commands in one round trip and one commit; append_commands
 -- decides one tenant's commands, one after the other, under the lock of its head row. The pieces below are called by it alone.
@@ -236,6 +236,46 @@ begin
 end $$;
 
 
+-- The one claim of a command that vacates nothing, which is what most commands ask for. Live claims of a resource never overlap:
+-- of those that begin before it ends, the last to begin is the last to end. Where that one is over when it begins, it is free, and
+-- made. Where that one covers its start, no other is in its way, and blockers names that one, as in_the_way does. Whatever takes
+-- more than this look is not settled: several in the way, a hold past its expiry, a resource that cannot be claimed.
+create or replace function booking.take_one_claim(
+    p_tenant uuid, p_claim jsonb, p_now timestamptz, out settled boolean, out blockers jsonb
+)
+language plpgsql volatile security invoker as $$
+declare
+    claim    booking.reservation := jsonb_populate_record(null::booking.reservation, p_claim);
+    latest   booking.reservation;
+    retired  boolean := (
+        select resource.retired from booking.resource
+         where resource.tenant_id = p_tenant and resource.resource_id = claim.resource_id);
+begin
+    if retired is distinct from false then
+        settled := false;
+        return;
+    end if;
+    select reservation.* into latest
+      from booking.reservation
+     where reservation.tenant_id = p_tenant and reservation.resource_id = claim.resource_id
+       and reservation.start_time < claim.end_time
+     order by reservation.start_time desc
+     limit 1;
+    settled := true;
+    if latest.end_time > claim.start_time then
+        settled := latest.start_time <= claim.start_time and coalesce(latest.hold_expires_at > p_now, true);
+        if settled then
+            blockers := jsonb_build_array(jsonb_build_object(
+                'problem', 'taken', 'claimant', claim.booking_id, 'resource_id', claim.resource_id,
+                'booking_id', latest.booking_id, 'start_time', latest.start_time, 'end_time', latest.end_time, 'status', latest.status));
+        end if;
+    else
+        insert into booking.reservation (tenant_id, resource_id, booking_id, start_time, end_time, status, hold_expires_at)
+        values (p_tenant, claim.resource_id, claim.booking_id, claim.start_time, claim.end_time, claim.status, claim.hold_expires_at);
+    end if;
+end $$;
+
+
 -- All the claims of one command, or none. Who stood in the way comes back in blockers; holds past their expiry do not stand,
 -- they give way: their claims are gone on return, and lapsed names them so that the caller records it.
 create or replace function booking.take_claims(
@@ -246,8 +286,15 @@ declare
     wanted int := jsonb_array_length(p_claims);
     won    int;
     gone   uuid[];      -- a plain parameter: an expression in its place would be a filter over the whole tenant
+    alone  record;
 begin
-    if p_vacate is null then            -- nothing to put back should it fail: try first, look only then
+    if p_vacate is null and wanted = 1 then
+        alone := booking.take_one_claim(p_tenant, p_claims -> 0, p_now);
+        if alone.settled then
+            blockers := alone.blockers;
+            return;
+        end if;
+    elsif p_vacate is null then     -- nothing to put back should it fail: try first, look only then
         won := booking.insert_claims(p_tenant, p_claims);
         if won = wanted then
             return;
@@ -282,6 +329,7 @@ end $$;
 --   vacate       bookings whose claims go;  claims: those that come;  confirm: bookings whose claims become confirmed
 --   holds        {closed: bookings that are open holds no more, opened: [{booking_id, customer_key_id, hold_expires_at}],
 --                reassigned: [{booking_id, customer_key_id}]}, with ceilings {tenant, customer} where nothing else is said of the tenant
+--   forget       the keys of customers, which are destroyed with what finds them again
 --   resources    rows of the resource projection as they shall be, each with its last event, counted back from the command's last
 --   events       [{stream, version, topic, state, metadata}]
 --   facts        kept in the receipt, whatever the verdict, for whoever renders the answer again
@@ -363,7 +411,8 @@ begin
     for command in
         select * from jsonb_to_recordset(p_commands) as (
             keys text[], fingerprint text, expect jsonb, deadline timestamptz, series text, refusal jsonb, unkept boolean,
-            vacate uuid[], claims jsonb, confirm uuid[], holds jsonb, ceilings jsonb, resources jsonb, events jsonb, facts jsonb)
+            vacate uuid[], claims jsonb, confirm uuid[], holds jsonb, ceilings jsonb, forget uuid[], resources jsonb, events jsonb,
+            facts jsonb)
     loop
         ix := ix + 1;
         first_seq := null; last_seq := null; blockers := null; lapsed := null; receipt := null;
@@ -416,6 +465,9 @@ begin
             end if;
             if command.holds is not null or lapsed is not null then
                 head.open_holds := head.open_holds + booking.put_holds(p_tenant, command.holds, lapsed);
+            end if;
+            if command.forget is not null then
+                delete from booking.customer_key where tenant_id = p_tenant and key_id = any (command.forget);
             end if;
             new_events := coalesce(command.events, '[]');
             if lapsed is not null then
@@ -516,7 +568,8 @@ end $$;
 revoke execute on all functions in schema booking from public;
 grant execute on function booking.current_tenant() to booking_api, booking_background;
 grant execute on function
-    booking.link_hash, booking.in_the_way, booking.in_each_others_way, booking.insert_claims, booking.take_claims, booking.put_resources,
+    booking.link_hash, booking.in_the_way, booking.in_each_others_way, booking.insert_claims, booking.take_one_claim, booking.take_claims,
+    booking.put_resources,
     booking.above_ceiling, booking.put_holds,
     booking.append_commands, booking.append_batch
 to booking_api;

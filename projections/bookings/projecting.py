@@ -31,6 +31,9 @@ select *
   from jsonb_populate_recordset(null::bookings, %(rows)s::text::jsonb)
 """
 
+# Rows are looked up by their whole keys, and then by their places: no planner that takes the table
+# for empty, since nobody has analysed it yet, can choose to read all of it.
+
 # What a change names replaces what the row has; null is a value, too.
 _UPDATE = """
 update bookings
@@ -40,22 +43,29 @@ update bookings
                customer_version, notes, reference, attributes, version, position, updated_at
           from jsonb_populate_record(bookings, changed.columns))
   from jsonb_to_recordset(%(changes)s::text::jsonb) changed (booking_id uuid, columns jsonb)
- where bookings.tenant_id = %(tenant_id)s
-   and bookings.generation = %(generation)s
-   and bookings.booking_id = changed.booking_id
+ where bookings.ctid = (
+           select ctid
+             from bookings
+            where tenant_id = %(tenant_id)s
+              and generation = %(generation)s
+              and booking_id = changed.booking_id)
 """
 
 _LEAVE_RESOURCES = """
 delete from bookings_resource
- using bookings
- where bookings.tenant_id = %(tenant_id)s
-   and bookings.generation = %(generation)s
-   and bookings.booking_id = any (%(moved)s)
-   and bookings_resource.tenant_id = %(tenant_id)s
-   and bookings_resource.generation = %(generation)s
-   and bookings_resource.resource_id = any (bookings.resource_ids)
-   and bookings_resource.start_time = bookings.start_time
-   and bookings_resource.booking_id = bookings.booking_id
+ where ctid = any (array(
+           select (select ctid
+                     from bookings_resource
+                    where tenant_id = %(tenant_id)s
+                      and generation = %(generation)s
+                      and bookings_resource.resource_id = left_id
+                      and bookings_resource.start_time = bookings.start_time
+                      and bookings_resource.booking_id = bookings.booking_id)
+             from bookings
+            cross join unnest(resource_ids) left_id
+            where tenant_id = %(tenant_id)s
+              and generation = %(generation)s
+              and booking_id = any (%(moved)s)))
 """
 
 _JOIN_RESOURCES = """

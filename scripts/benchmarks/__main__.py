@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `scripts/bench write`, `import`, `reads` and `auth`."""
+"""The command line of the benchmarks: `scripts/bench write`, `project` and the others."""
 
 import sys
 from collections.abc import Callable
@@ -9,9 +9,13 @@ import typer
 
 from api.cli.signals import stopped_by_signals
 from infra.telemetry.logging import configure_logging
+from scripts.benchmarks.auditing import EVENTS, measure_audit, report_audit
 from scripts.benchmarks.authentication import measure_authentication, report_authentication
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
+from scripts.benchmarks.lagging import measure_lag, report_lag
+from scripts.benchmarks.logs import STAGES
+from scripts.benchmarks.projecting import measure_projecting, report_projecting
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
 from scripts.benchmarks.report import report
 from scripts.benchmarks.subjects import RESOURCES, Plan
@@ -83,6 +87,35 @@ def auth(
             measure_authentication(seconds, rounds, connections, _progress)
         )
     )
+
+
+@app.command()
+def audit(
+    events: Annotated[int, typer.Option(help="Of the log.", min=STAGES)] = EVENTS,
+    rounds: Annotated[int, typer.Option(help="How often it is verified.", min=1)] = 3,
+) -> None:
+    """Measure how fast a log is verified: its hashes, and apart from them all the rest."""
+    _run(lambda: report_audit(measure_audit(events, rounds, _progress)))
+
+
+@app.command()
+def project(
+    events: Annotated[int, typer.Option(help="In the log.", min=1000)] = 1_000_000,
+    tenants: Annotated[int, typer.Option(help="Among how many.", min=1)] = 100,
+    rounds: Annotated[int, typer.Option(help="How often each is measured.", min=1)] = 3,
+) -> None:
+    """Measure how fast projections catch up with a long log."""
+    _run(lambda: report_projecting(measure_projecting(events, tenants, rounds, _progress)))
+
+
+@app.command()
+def lag(
+    rate: Annotated[int, typer.Option(help="Commands a second.", min=1)] = 1000,
+    seconds: Annotated[float, typer.Option(help="How long.", min=1)] = 20,
+    tenants: Annotated[int, typer.Option(help="Whose they are, in turn.", min=1)] = 20,
+) -> None:
+    """Measure how long after its commit an event is in the projections, at a fixed rate."""
+    _run(lambda: report_lag(measure_lag(rate, seconds, tenants, _progress)))
 
 
 def _progress(line: str) -> None:

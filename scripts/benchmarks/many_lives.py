@@ -68,10 +68,10 @@ async def live(
 async def _live(engine: BookingEngine, tenant_id: TenantId, events: int) -> int:
     caller = Caller(tenant_id, "key:benchmark", "benchmark")
     stages = [ResourceId(new_id()) for _ in range(STAGES)]
-    position = await _do(engine, caller, [_register(stage, n) for n, stage in enumerate(stages)])
-    lives = _lives(stages)
+    position = await _do(engine, caller, [register(stage, n) for n, stage in enumerate(stages)])
+    to_come = lives(stages)
     while position < events:
-        waiting = [*islice(lives, BOOKINGS_AT_ONCE)]
+        waiting = [*islice(to_come, BOOKINGS_AT_ONCE)]
         position = await _do(engine, caller, [life.beginning for life in waiting])
         for turn in count():
             steps = [life.steps[turn] for life in waiting if turn < len(life.steps)]
@@ -90,7 +90,13 @@ async def _do(engine: BookingEngine, caller: Caller, commands: Sequence[Command]
     return max(positions)
 
 
-def _register(stage: ResourceId, number: int) -> RegisterResource:
+def register(stage: ResourceId, number: int) -> RegisterResource:
+    """Make a command that registers a stage.
+
+    Args:
+        stage: its id.
+        number: which of them, from 0.
+    """
     return RegisterResource(
         resource_id=stage,
         name=f"Stage {number}",
@@ -100,7 +106,12 @@ def _register(stage: ResourceId, number: int) -> RegisterResource:
     )
 
 
-def _lives(stages: Sequence[ResourceId]) -> Iterator[Life]:
+def lives(stages: Sequence[ResourceId]) -> Iterator[Life]:
+    """Give one booking after the other, none of which is in the way of another.
+
+    Args:
+        stages: where they are.
+    """
     for number in count():
         shift, stage = divmod(number, len(stages))
         start = FIRST_DAY + SHIFT * shift

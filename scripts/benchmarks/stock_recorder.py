@@ -61,7 +61,7 @@ def serve(dsn: str, threads: int, resources: int) -> None:
         resources: among how many the bookings are spread.
     """
     numbers, places = count(), [new_id() for _ in range(resources)]
-    factory = _Factory(_environment(dsn))
+    factory = _Factory(Environment(env=environment_of(dsn)))
     recorder = factory.application_recorder()
     _check_state(places[0])
     spare_the_long_lived()
@@ -84,17 +84,20 @@ def serve(dsn: str, threads: int, resources: int) -> None:
     factory.close()
 
 
-def _environment(dsn: str) -> Environment:
+def environment_of(dsn: str) -> dict[str, str]:
+    """Tell the library's settings for a database.
+
+    Args:
+        dsn: its connection string.
+    """
     given = conninfo_to_dict(dsn)
-    return Environment(
-        env={
-            "POSTGRES_DBNAME": str(given["dbname"]),
-            "POSTGRES_HOST": str(given["host"]),
-            "POSTGRES_PORT": str(given["port"]),
-            "POSTGRES_USER": str(given["user"]),
-            "POSTGRES_PASSWORD": "none is asked for",
-        }
-    )
+    return {
+        "POSTGRES_DBNAME": str(given["dbname"]),
+        "POSTGRES_HOST": str(given["host"]),
+        "POSTGRES_PORT": str(given["port"]),
+        "POSTGRES_USER": str(given["user"]),
+        "POSTGRES_PASSWORD": "none is asked for",
+    }
 
 
 def _record(recorder: ApplicationRecorder, places: Sequence[UUID], number: int) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ import psycopg
 import pytest
 
 from infra.postgres.embedded import MIGRATOR, EmbeddedPostgres
+from tests.kill_postgres import kill_postgres, postgres_processes
 
 ROOT = Path(__file__).parents[2]
 DEMO_KEY = "a-key-of-the-demo-tenant"
@@ -143,21 +144,10 @@ class House:
         self.serving.process.wait()
 
     def kill_database(self) -> None:
-        """Kills the postmaster and all of its processes: those that work in its directory."""
-        postmaster = int((self.cluster / "postmaster.pid").read_text().split()[0])
-        os.kill(postmaster, signal.SIGKILL)  # first, since it would start others
-        for pid in self.database_processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_postgres(self.cluster)
 
     def database_processes(self) -> list[int]:
-        """All that work in the database's directory, as every process of PostgreSQL does."""
-        found = []
-        for process in Path("/proc").iterdir():
-            with suppress(OSError):  # it has ended, or is not for us to look into
-                if process.name.isdigit() and (process / "cwd").readlink() == self.cluster:
-                    found.append(int(process.name))
-        return found
+        return postgres_processes(self.cluster)
 
 
 @pytest.fixture

@@ -49,13 +49,21 @@ def existing_things(api: httpx.Client) -> dict[str, str]:
         examples.CAMERA_ID: camera,
         examples.BOOKING_ID: hold(api, stage),
         examples.OTHER_BOOKING_ID: hold(api, camera),
+        examples.CUSTOMER_KEY_ID: customer_key(api),
     }
 
 
-def hold(api: httpx.Client, resource: str) -> str:
-    answer = api.post("/v1/bookings", json=booking(resource, status="held") | PERIOD)
+def hold(api: httpx.Client, resource: str, **fields: object) -> str:
+    answer = api.post("/v1/bookings", json=booking(resource, status="held") | PERIOD | fields)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
+
+
+def customer_key(api: httpx.Client) -> str:
+    """Book for a customer, and find the key that their data is sealed with."""
+    booked = hold(api, register(api), customer={"id": "c-1", "name": "Ada"})
+    [first] = api.get(f"/v1/bookings/{booked}/history").json()["items"]
+    return str(first["data"]["customer"]["key_id"])
 
 
 def keys_file(directory: Path, keys: dict[str, str]) -> Path:

@@ -20,6 +20,9 @@ from api.services import Services, provide
 from infra.access import ROLES, Role, create_api_key, create_tenant
 from infra.database import Database
 from infra.master_key import MasterKey
+from infra.postgres.pool import open_pool
+from infra.projecting import ProjectionRunner
+from projections.catalogue import ASYNCHRONOUS
 
 Json = dict[str, JsonValue]
 
@@ -140,3 +143,10 @@ def studio(database: Database, app: FastAPI) -> Studio:
 @pytest.fixture
 def other_studio(database: Database, app: FastAPI) -> Studio:
     return make_studio(database, app, "orion")
+
+
+@pytest.fixture
+async def projector(database: Database) -> AsyncIterator[ProjectionRunner]:
+    pool = await open_pool(database.runtime_dsn, role="booking_projector", max_size=3)
+    yield ProjectionRunner(pool, ASYNCHRONOUS)
+    await pool.close()

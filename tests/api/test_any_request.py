@@ -1,5 +1,6 @@
 """Whatever is sent, what comes back is declared: never a fault, never an undeclared status."""
 
+import asyncio
 import json
 import random
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from httpx import Response
 from pydantic import JsonValue
 
 from api.problems.catalogue import CATALOGUE
+from infra.database import Database
+from infra.projecting import ProjectionRunner
 from tests.api.conftest import DAY, Json, Studio, new_booking
 
 ROUNDS = 600
@@ -29,6 +32,7 @@ class Sender:
         self.studio = studio
         self.draw = random.Random(seed)  # noqa: S311 - to be repeatable, not secret
         self.ids = {"booking_id": booking, "resource_id": stage, "name": "not-found"}
+        self.ids["customer_key_id"] = str(uuid4())
         self.bodies = dict(self._bodies(stage, booking))
 
     def _bodies(self, stage: str, booking: str) -> Iterator[tuple[str, Json]]:
@@ -94,7 +98,10 @@ class Sender:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_nothing_that_is_sent_makes_a_fault(studio: Studio, seed: int) -> None:
+async def test_nothing_that_is_sent_makes_a_fault(
+    studio: Studio, database: Database, projector: ProjectionRunner, seed: int
+) -> None:
+    projecting = asyncio.create_task(projector.run(database.runtime_dsn))
     stage = await studio.resource()
     booking = str((await studio.booking(stage, status="held"))["id"])
     sender = Sender(studio, seed, stage, booking)
@@ -115,3 +122,5 @@ async def test_nothing_that_is_sent_makes_a_fault(studio: Studio, seed: int) -> 
             assert answer.json()["type"].removeprefix("/problems/") in CATALOGUE, said
         seen.add(answer.status_code)
     assert seen >= {200, 201, 400, 404, 409, 412, 422}
+    projecting.cancel()
+    await asyncio.gather(projecting, return_exceptions=True)

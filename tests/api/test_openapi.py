@@ -10,19 +10,23 @@ from pydantic import BaseModel
 from api.app import build_app
 from api.problems.catalogue import CATALOGUE
 from api.schemas import (
+    audit_trail,
     availability,
     booking_bodies,
     booking_forms,
     calendar,
+    checkpoints,
     command_bodies,
     command_forms,
     customer,
     events,
+    forgetting,
     health,
     problem,
     resource_bodies,
     resource_forms,
     usage,
+    utilisation,
 )
 
 NO_CONTENT = "204"
@@ -39,8 +43,9 @@ OPERATIONS = [
     for operation in methods.values()
 ]
 MODULES = (
-    availability, booking_bodies, booking_forms, calendar, command_bodies, command_forms, customer,
-    events, health, problem, resource_bodies, resource_forms, usage,
+    audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
+    command_forms, customer, events, forgetting, health, problem, resource_bodies, resource_forms,
+    usage, utilisation,
 )  # fmt: skip
 MODELS = sorted(
     {

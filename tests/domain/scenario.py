@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import UUID
 
 import pytest
@@ -105,7 +105,7 @@ class When:
         return decide(self.command, self._aggregate(), now=self.now, seal=seal)
 
     def _aggregate(self) -> Booking | Resource | None:
-        return fold(happened(self.facts, self._stream()))
+        return cast("Booking | Resource | None", fold(happened(self.facts, self._stream())))
 
     def _stream(self) -> UUID:
         stream = getattr(self.command, "booking_id", None) or getattr(

@@ -1,6 +1,7 @@
 """Who is asked what: a command meets the aggregate it is for, or the caller has made a mistake."""
 
 from itertools import product
+from typing import cast
 
 import pytest
 
@@ -45,8 +46,8 @@ def aggregates() -> dict[str, Booking | Resource | None]:
     registered = fact(Resource.Registered, name="", kind="", timezone="UTC", attributes={})
     return {
         "nothing": None,
-        "a booking": fold(happened(b.HELD, BOOKING)),
-        "a resource": fold(happened((registered,), STAGE)),
+        "a booking": cast("Booking", fold(happened(b.HELD, BOOKING))),
+        "a resource": cast("Resource", fold(happened((registered,), STAGE))),
     }
 
 

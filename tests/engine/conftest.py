@@ -1,5 +1,6 @@
 """A running engine on real PostgreSQL, with a tenant, and short ways to say what it is asked."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from infra.engine import (
     running_engine,
 )
 from infra.identity import new_id
+from infra.log.announcing import PAUSE_SECONDS
 from infra.log.reader import RecordedEvent
 from infra.master_key import MasterKey
 from infra.telemetry.metrics import Metrics
@@ -59,6 +61,10 @@ class Studio:
             )
         )
         return resource_id
+
+    async def settled(self) -> None:
+        """Wait until what was appended is announced, which takes a connection of its own."""
+        await asyncio.sleep(5 * PAUSE_SECONDS)
 
     async def accepted(self, command: Command) -> Accepted:
         result = await self.engine.execute(self.caller, CommandRequest(command))

@@ -43,7 +43,10 @@ class LosingProxy:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with _closing(writer):
-            up_reader, up_writer = await asyncio.open_unix_connection(self._upstream)
+            try:
+                up_reader, up_writer = await asyncio.open_unix_connection(self._upstream)
+            except OSError:  # there is no server: nor is there one here
+                return
             async with _closing(up_writer):
                 doomed = asyncio.Event()
                 pumps = (

@@ -56,6 +56,7 @@ async def test_a_booking_whose_answer_was_lost_is_found_and_answered(
     remote: Studio, losing: LosingProxy
 ) -> None:
     stage = await remote.resource()
+    await remote.settled()
     losing.lose_answers(1)
     result = await remote.engine.execute(remote.caller, CommandRequest(command := book(stage)))
     assert isinstance(result, Accepted)
@@ -69,6 +70,7 @@ async def test_a_change_whose_answer_was_lost_is_found_and_answered(
 ) -> None:
     stage = await remote.resource()
     hold = BookingId((await remote.booked(book(stage, status="held"))).id)
+    await remote.settled()
     losing.lose_answers(1)  # the hold is remembered, so the next statement is the append
     result = await remote.engine.execute(
         remote.caller, CommandRequest(Confirm(booking_id=hold, reason=None))
@@ -80,6 +82,7 @@ async def test_a_change_whose_answer_was_lost_is_found_and_answered(
 
 async def test_a_lost_answer_can_be_asked_for_again(remote: Studio, losing: LosingProxy) -> None:
     stage = await remote.resource()
+    await remote.settled()
     losing.lose_answers(2)
     lost = await remote.engine.execute(remote.caller, keyed(book(stage), "k"))
     assert isinstance(lost, Refused)
@@ -96,6 +99,7 @@ async def test_a_lost_batch_fails_each_command_and_no_retry_books_twice(
 ) -> None:
     stage = await remote.resource()
     requests = [keyed(book(stage, start=NINE + i * HOUR), f"k{i}") for i in range(20)]
+    await remote.settled()
     losing.lose_answers(2)
     lost = await remote.engine.execute_all(remote.caller, requests)
     errors = [type(result.error) for result in lost if isinstance(result, Refused)]

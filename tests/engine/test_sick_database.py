@@ -80,6 +80,7 @@ async def test_a_connection_that_does_not_answer_is_hung_up_and_another_one_deci
     studio: Studio, superuser: psycopg.Connection, log: list[EventDict]
 ) -> None:
     stage = await studio.resource()
+    await studio.settled()
     with stopped(superuser, 1) as pids:
         booked = await asyncio.gather(
             *(studio.accepted(book(stage, start=NINE + hour * HOUR)) for hour in range(5))
@@ -94,6 +95,7 @@ async def test_where_none_answers_callers_hear_it_in_time_and_asking_again_books
 ) -> None:
     stage = await studio.resource()
     request = keyed(command := book(stage), "key")
+    await studio.settled()
     with stopped(superuser, 2) as pids:
         async with asyncio.timeout(10 * LENT.total_seconds()):
             lost = await studio.engine.execute(studio.caller, request)
@@ -114,6 +116,7 @@ async def test_a_read_that_is_stuck_is_given_up_and_the_next_one_is_answered(
 ) -> None:
     stage = await studio.resource()
     booking = await studio.booked(book(stage))
+    await studio.settled()
     with stopped(superuser, 1):
         with pytest.raises(Overloaded):
             await studio.engine.booking(studio.tenant_id, BookingId(booking.id))

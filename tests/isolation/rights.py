@@ -53,12 +53,28 @@ _BOOKINGS = (
 )
 VIEWS: Mapping[str, Mapping[Role, str]] = {
     f"analytics.{name}": {"api": "own select", "analyst": "own select"}
-    for name in ("booking_resources", "bookings", "freshness", "resources", "tenants")
+    for name in (
+        *("booking_resources", "bookings", "freshness"),
+        *("reservations", "resources", "tenants", "utilisation"),
+    )
 }
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
     **VIEWS,
     "account": {"directory": "all select insert update(email,name,told_at,removed_at)"},
     "api_key": {"api": "named select update(last_used_at)"},
+    "audit_trail": {"api": "own select", "projector": "all select insert update delete"},
+    "audit_trail_resource": {"api": "own select", "projector": "all select insert update delete"},
+    "utilisation": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "analyst": "own select",
+    },
+    "utilisation_booking": {"projector": "all select insert update delete"},
+    "utilisation_resource": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "analyst": "own select",
+    },
     "bookings": {
         "api": "own select",
         "projector": "all select insert update delete",
@@ -69,9 +85,19 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "projector": "all select insert update delete",
         "analyst": "own select",
     },
-    "customer_key": {"api": "own select insert"},
-    "event": {"api": "own select insert", "projector": "all select", "auditor": "own select"},
+    "customer_key": {"api": "own select insert delete"},
+    "event": {
+        "api": "own select insert",
+        "background": "all select(tenant_id,seq,hash)",
+        "projector": "all select",
+        "auditor": "own select",
+    },
     "function_file": {"api": "all select", "background": "all select"},
+    "log_checkpoint": {
+        "api": "own select",
+        "background": "all select insert(tenant_id,seq,hash,recorded_at,key_id,signature)",
+        "auditor": "own select",
+    },
     "migration": {"api": "all select", "background": "all select"},
     "reader_login": {"auditor": "own select", "analyst": "own select"},
     "open_hold": {
@@ -113,6 +139,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "tenant_head": {
         "api": "own select update",
+        "background": "all select(tenant_id,seq,hash,recorded_at)",
         "projector": "all select",
         "directory": "all insert(tenant_id)",
         "auditor": "own select",

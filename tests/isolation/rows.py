@@ -67,6 +67,11 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.event
         values (%(tenant)s, 1, %(id)s, 1, 'booking.booked', '{}', '{}', '2027-03-01Z', '\\x03')
     """,
+    "log_checkpoint": """
+        insert into booking.log_checkpoint (tenant_id, seq, hash, recorded_at, key_id, signature)
+        values (%(tenant)s, 1, sha256('1'), '2027-03-01Z', '\\x01020304',
+                sha256('1') || sha256('2'))
+    """,
     "receipt": """
         insert into booking.receipt values (%(tenant)s, 'key', 'same', '{}', '2027-03-01Z')
     """,
@@ -103,7 +108,8 @@ ROWS: Mapping[str, LiteralString] = {
     "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
     "projection_checkpoint": """
-        insert into booking.projection_checkpoint values (%(tenant)s, 'bookings', 1, 1, 1, true)
+        insert into booking.projection_checkpoint
+        values (%(tenant)s, 'bookings', 1, 1, 1, true), (%(tenant)s, 'utilisation', 1, 1, 1, true)
     """,
     "projection_lag": """
         insert into booking.projection_lag values ('bookings', 0, 0, 0, '2027-03-01Z')
@@ -114,6 +120,26 @@ ROWS: Mapping[str, LiteralString] = {
         values (%(tenant)s, 1, %(id)s, 'held', array[%(id)s]::uuid[], '2027-03-01 9:00Z',
                 '2027-03-01 18:00Z', 0, null, 'Pilot', null, 1, null, 'PO-1', '{}', 1, 1,
                 '2027-02-01Z', '2027-02-01Z')
+    """,
+    "audit_trail": """
+        insert into booking.audit_trail
+        values (%(tenant)s, 1, 1, '2027-02-01Z', 'booking.booked', %(id)s, 1, array[%(id)s]::uuid[],
+                '{}', 'key:1', null, 'request-1', null, null, 'Rain')
+    """,
+    "audit_trail_resource": """
+        insert into booking.audit_trail_resource values (%(tenant)s, 1, %(id)s, 1)
+    """,
+    "utilisation": """
+        insert into booking.utilisation
+        values (%(tenant)s, 1, %(id)s, '2027-03-01', 1, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0)
+    """,
+    "utilisation_booking": """
+        insert into booking.utilisation_booking
+        values (%(tenant)s, 1, %(id)s, 'held', array[%(id)s]::uuid[], '{UTC}', '2027-03-01 9:00Z',
+                '2027-03-01 18:00Z', '2027-02-01Z')
+    """,
+    "utilisation_resource": """
+        insert into booking.utilisation_resource values (%(tenant)s, 1, %(id)s, 'UTC')
     """,
     "bookings_resource": """
         insert into booking.bookings_resource

@@ -300,8 +300,8 @@ def test_what_the_log_cannot_keep_is_refused_and_nothing_written(
         (event(new_id(), topic="\ud800"), "UTF-8"),
         (event(new_id(), version=-1), "-1"),
         (StoredEvent("not-a-uuid", 1, "topic", b"{}"), "UUID"),
-        (event(new_id(), topic="booking.booked", state=b"{}"), "claims"),
-        (event(new_id(), topic="booking.confirmed", state=b'{"class_version":99}'), "claims"),
+        (event(new_id(), topic="booking.booked", state=b"{}"), "What follows"),
+        (event(new_id(), topic="booking.confirmed", state=b'{"class_version":99}'), "What follows"),
     ):
         with subtests.test(unfit=unfit), pytest.raises(DataError, match=reason):
             recorder.insert_events([event(new_id()), unfit])

@@ -1,0 +1,25 @@
+"""The composition root of a process, or of a part of one, that keeps the projections up."""
+
+from infra.postgres.pool import open_pool
+from infra.projecting import ProjectionRunner
+from infra.projecting.runner import TENANTS_AT_ONCE
+from projections.catalogue import ASYNCHRONOUS
+
+
+async def run_projector(runtime_dsn: str) -> None:
+    """Project the events of all tenants until cancelled.
+
+    Args:
+        runtime_dsn: of a login that may become `booking_projector`.
+
+    Raises:
+        RoleUnsafe: as this role the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    pool = await open_pool(
+        runtime_dsn, role="booking_projector", min_size=2, max_size=TENANTS_AT_ONCE + 1
+    )
+    try:
+        await ProjectionRunner(pool, ASYNCHRONOUS).run(runtime_dsn)
+    finally:
+        await pool.close()

@@ -1,0 +1,161 @@
+"""Finding bookings: the list of all, narrowed by filters."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from starlette.responses import Response
+
+from api.call import tenant_of
+from api.cursor import CursorScope
+from api.openapi import kinds
+from api.openapi.declaration import Answer, operation
+from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
+from api.problems.problem import FieldError, ProblemError, validation_failed
+from api.reading import found_page, projected
+from api.rendering import listed_booking_body
+from api.roles import Permission
+from api.schemas import examples
+from api.schemas.booking_bodies import BookingListBody
+from api.schemas.fields import Reference
+from api.services import services_of
+from api.strict_route import StrictRoute
+from api.window import parse_query_time
+from domain.ids import ResourceId
+from domain.status import BookingStatus
+from infra.customer_vault import SealedIn
+from projections.bookings.listing import (
+    BEGINNING,
+    BookingFilter,
+    BookingMark,
+    ListedBooking,
+    list_bookings,
+)
+
+MAX_TEXT = 100
+
+_MARK = TypeAdapter(BookingMark)
+_TIME = {"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00+01:00"]}
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.get(
+    "/v1/bookings",
+    **operation(
+        "listBookings",
+        tag="bookings",
+        summary="Find bookings",
+        description="By start and id, whatever their status; stable while others book. The list "
+        "follows the log within moments: `Min-Event-Position` waits for a write of yours. A page "
+        "looks at a bounded number of bookings for a status or a text: it may have fewer items "
+        "than `limit`, or none, and yet not be the last.",
+        permission=Permission.READ,
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="A page of bookings.",
+            model=BookingListBody,
+            example=examples.BOOKINGS,
+            headers=kinds.ANSWERS_PAGE,
+        ),
+        problems=kinds.READ_PROJECTED_PROBLEMS,
+    ),
+)
+async def list_all(
+    request: Request,
+    resource_id: Annotated[
+        ResourceId | None,
+        Query(description="Only those of this resource.", examples=[examples.STAGE_ID]),
+    ] = None,
+    status: Annotated[
+        BookingStatus | None, Query(description="Only those that stand so.", examples=["held"])
+    ] = None,
+    start: Annotated[
+        datetime | None,
+        PlainValidator(parse_query_time),
+        WithJsonSchema(_TIME),
+        Query(alias="from", description="Only those that end after this time."),
+    ] = None,
+    end: Annotated[
+        datetime | None,
+        PlainValidator(parse_query_time),
+        WithJsonSchema(_TIME),
+        Query(alias="to", description="Only those that start before this time."),
+    ] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=MAX_TEXT,
+            description="Only those with this text in title, reference or notes, in whatever case.",
+            examples=["commercial"],
+        ),
+    ] = None,
+    reference: Annotated[
+        Reference | None,
+        Query(description="Only those with exactly this reference.", examples=["PO-4711"]),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+) -> Response:
+    """Lists."""
+    wanted = BookingFilter(
+        resource_id=resource_id, status=status, start=start, end=end, q=q, reference=reference
+    )
+    _check_window(wanted)
+    cursors, tenant_id = services_of(request).cursors, tenant_of(request)
+    bound = _scope(request, wanted)
+    after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
+    async with projected(request, "bookings") as look:
+        page = await list_bookings(
+            look.conn,
+            tenant_id=tenant_id,
+            generation=look.generation,
+            wanted=wanted,
+            after=after,
+            limit=limit,
+        )
+    mark = page.next_after
+    return found_page(
+        request,
+        await _bodies(request, page.bookings),
+        next_cursor=None
+        if mark is None
+        else cursors.seal([mark.start_time.isoformat(), str(mark.booking_id)], bound),
+        as_of=look.position,
+    )
+
+
+def _check_window(wanted: BookingFilter) -> None:
+    if wanted.start is not None and wanted.end is not None and wanted.start >= wanted.end:
+        raise ProblemError(
+            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
+        )
+
+
+def _scope(request: Request, wanted: BookingFilter) -> CursorScope:
+    return CursorScope(
+        tenant_id=tenant_of(request),
+        of="bookings",
+        filters={
+            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
+            "status": wanted.status,
+            "from": None if wanted.start is None else wanted.start.isoformat(),
+            "to": None if wanted.end is None else wanted.end.isoformat(),
+            "q": wanted.q,
+            "reference": wanted.reference,
+        },
+    )
+
+
+async def _bodies(request: Request, bookings: tuple[ListedBooking, ...]) -> list[object]:
+    """Gives bookings with their customers opened, all keys looked up at once."""
+    sealed = {
+        booking.booking_id: SealedIn(booking.customer, booking.booking_id, booking.customer_version)
+        for booking in bookings
+        if booking.customer is not None
+    }
+    opened = await services_of(request).vault.open_all(tenant_of(request), [*sealed.values()])
+    customers = dict(zip(sealed, opened, strict=True))
+    return [listed_booking_body(booking, customers.get(booking.booking_id)) for booking in bookings]
