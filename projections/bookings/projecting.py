@@ -18,7 +18,8 @@ from domain.booking_events import (
     Released,
     Rescheduled,
 )
-from domain.mapper import EVENTS
+from domain.forgetting import ForgottenCustomer
+from domain.mapper import EVENTS, Folded
 from domain.resource import Resource
 from projections.asynchronous import Batch, Projection, UpcastEvent
 from projections.bookings.reach import reach_of
@@ -186,15 +187,15 @@ def _of(batch: Batch) -> Columns:
     return {"tenant_id": batch.tenant_id, "generation": batch.generation}
 
 
-def _topics(aggregate: type[Booking | Resource]) -> frozenset[str]:
-    return frozenset(event.TOPIC for event in EVENTS[aggregate])
+def _topics(*aggregates: type[Folded]) -> frozenset[str]:
+    return frozenset(event.TOPIC for aggregate in aggregates for event in EVENTS[aggregate])
 
 
 BOOKINGS = Projection(
     name="bookings",
     version=1,
     handles=_topics(Booking),
-    ignores=_topics(Resource),
+    ignores=_topics(Resource, ForgottenCustomer),
     tables=("bookings", "bookings_resource"),
     apply=project,
 )
