@@ -133,7 +133,7 @@ def _event(row: Row) -> Row:
     except (LookupError, ValueError) as error:
         raise LogUnreadable(
             f"The event at position {seq} cannot be read; nothing was exported. `booking audit "
-            "verify` says whether the log is damaged; else a newer version of this program wrote it."
+            "verify` says whether the log is damaged; else a newer program wrote it."
         ) from error
     changes = facts.get("changes")
     for told in (facts, changes) if isinstance(changes, dict) else (facts,):
