@@ -18,9 +18,7 @@ from domain.booking_events import (
     Released,
     Rescheduled,
 )
-from domain.forgetting import ForgottenCustomer
-from domain.mapper import EVENTS, Folded
-from domain.resource import Resource
+from domain.mapper import EVENTS
 from projections.asynchronous import Batch, Projection, UpcastEvent
 from projections.bookings.reach import reach_of
 
@@ -187,15 +185,13 @@ def _of(batch: Batch) -> Columns:
     return {"tenant_id": batch.tenant_id, "generation": batch.generation}
 
 
-def _topics(*aggregates: type[Folded]) -> frozenset[str]:
-    return frozenset(event.TOPIC for aggregate in aggregates for event in EVENTS[aggregate])
-
+_HANDLED = frozenset(event.TOPIC for event in EVENTS[Booking])
 
 BOOKINGS = Projection(
     name="bookings",
     version=1,
-    handles=_topics(Booking),
-    ignores=_topics(Resource, ForgottenCustomer),
+    handles=_HANDLED,
+    ignores=frozenset(event.TOPIC for events in EVENTS.values() for event in events) - _HANDLED,
     tables=("bookings", "bookings_resource"),
     apply=project,
 )

@@ -145,6 +145,10 @@ async def test_nothing_that_is_kept_or_answered_tells_of_who_was_forgotten(
     assert forgotten.json()["position"] == after[-1].seq
     with psycopg.connect(database.owner_dsn) as owner:
         keys = owner.execute("select key_id from booking.customer_key").fetchall()
+        behind = owner.execute(
+            "select projection from booking.projection_checkpoint where seq < %s", [after[-1].seq]
+        ).fetchall()
+    assert behind == []
     assert keys == [(UUID(await key_id_of(studio, other)),)]
     # This names the person again, so it makes an unused key for them; no row may say who they are.
     again = await studio.post("/v1/bookings", asked, Idempotency_Key="k")

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from domain.booking import Booking
 from domain.commands import Cancel
 from domain.ids import BookingId, TenantId
+from domain.mapper import EVENTS
 from infra.database import Database
 from infra.engine import RunningEngine
 from infra.postgres.embedded import SUPERUSER
@@ -19,6 +20,7 @@ from infra.projecting import ProjectionRunner
 from infra.projecting.checkpoints import begin_anew, retry
 from projections.asynchronous import Batch
 from projections.bookings.projecting import BOOKINGS
+from projections.catalogue import ASYNCHRONOUS
 from projections.position import read_live
 from tests.conftest import Server
 from tests.engine.conftest import Studio, book, make_tenant
@@ -191,3 +193,11 @@ def _cut(server: Server, database: Database) -> int:
     superuser = server.postgres.dsn(SUPERUSER, database=name)
     with psycopg.connect(superuser, autocommit=True) as conn:
         return conn.execute(_CUT).rowcount
+
+
+def test_every_projection_says_of_every_kind_of_event_what_it_does_with_it() -> None:
+    """What it said nothing of would park the first tenant to which it happens."""
+    topics = {event.TOPIC for events in EVENTS.values() for event in events}
+    for projection in ASYNCHRONOUS:
+        assert projection.handles | projection.ignores == topics, projection.name
+        assert not projection.handles & projection.ignores, projection.name
