@@ -13,7 +13,14 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretBytes, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretBytes,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -41,6 +48,10 @@ LogFormat = Literal["console", "json"]
 
 _ORIGIN = re.compile(
     r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"
+)
+_SEGMENT = r"(?!\.\.?(?:/|$))[^/\x00-\x1f]+"
+_OBJECT_STORE = re.compile(
+    rf"file:///{_SEGMENT}(?:/{_SEGMENT})*/?|s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9](?:/{_SEGMENT})*/?"
 )
 
 
@@ -98,6 +109,11 @@ class Settings(BaseSettings):
         customer_hold_ceiling: open holds for one customer; likewise.
         cors_origins: the origins whose pages may read answers.
         metrics_token: what an operator shows to see the figures of single tenants in `/metrics`.
+        object_store: where exports go that name it: a folder, or a bucket and a beginning of keys.
+        object_store_endpoint: where the bucket is, unless at Amazon.
+        object_store_region: the bucket's; `auto` is what R2 calls its only one.
+        object_store_access_key_id: who writes there.
+        object_store_secret_access_key: what that is proven with.
     """
 
     model_config = SettingsConfigDict(
@@ -163,6 +179,17 @@ class Settings(BaseSettings):
         (), validation_alias="BOOKING_CORS_ORIGINS"
     )
     metrics_token: str | None = Field(None, validation_alias="BOOKING_METRICS_TOKEN", repr=False)
+    object_store: str | None = Field(None, validation_alias="BOOKING_OBJECT_STORE")
+    object_store_endpoint: str | None = Field(
+        None, validation_alias="BOOKING_OBJECT_STORE_ENDPOINT"
+    )
+    object_store_region: str = Field("auto", validation_alias="BOOKING_OBJECT_STORE_REGION")
+    object_store_access_key_id: str | None = Field(
+        None, validation_alias="BOOKING_OBJECT_STORE_ACCESS_KEY_ID", repr=False
+    )
+    object_store_secret_access_key: SecretStr | None = Field(
+        None, validation_alias="BOOKING_OBJECT_STORE_SECRET_ACCESS_KEY"
+    )
 
     @property
     def embedded(self) -> bool:
@@ -231,6 +258,26 @@ class Settings(BaseSettings):
             raise _refuse(
                 "must be 16 to 512 ASCII characters without spaces: make one with `openssl rand "
                 "-hex 32`"
+            )
+        return value
+
+    @field_validator("object_store")
+    @classmethod
+    def _is_an_object_store(cls, value: str | None) -> str | None:
+        if value is not None and not _OBJECT_STORE.fullmatch(value):
+            raise _refuse(
+                "must be a folder, like file:///srv/exports, or a bucket, like s3://exports or "
+                "s3://exports/booking"
+            )
+        return value
+
+    @field_validator("object_store_endpoint")
+    @classmethod
+    def _is_an_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not is_trustworthy(value):
+            raise _refuse(
+                "must be an https address, like https://ACCOUNT.r2.cloudflarestorage.com (http "
+                "only at 127.0.0.1, ::1 or localhost)"
             )
         return value
 
@@ -309,12 +356,27 @@ class Settings(BaseSettings):
                 "CLERK_WEBHOOK_SECRET is set, but CLERK_ISSUER is not: set both, since webhooks do "
                 "not say whose users they tell of"
             )
+        self._object_store_goes_together()
         if not self.embedded and self.master_key is None:
             raise _refuse(
                 "BOOKING_MASTER_KEY is needed with DATABASE_URL. Make one with `openssl rand "
                 "-base64 32`, and keep it: without it, personal data cannot be read again"
             )
         return self
+
+    def _object_store_goes_together(self) -> None:
+        if self.object_store is None or self.object_store.startswith("file:"):
+            return
+        if self.object_store_access_key_id is None or self.object_store_secret_access_key is None:
+            raise _refuse(
+                "BOOKING_OBJECT_STORE is a bucket, which needs BOOKING_OBJECT_STORE_ACCESS_KEY_ID "
+                "and BOOKING_OBJECT_STORE_SECRET_ACCESS_KEY: set both"
+            )
+        if self.object_store_endpoint is None and self.object_store_region == "auto":
+            raise _refuse(
+                "BOOKING_OBJECT_STORE is a bucket; set BOOKING_OBJECT_STORE_ENDPOINT to where it "
+                "is, or, for one at Amazon, BOOKING_OBJECT_STORE_REGION"
+            )
 
 
 Settings.NAMES = {
@@ -375,6 +437,8 @@ def hand_to_workers(settings: Settings) -> None:
         value = getattr(settings, name)
         if isinstance(value, SecretBytes):
             value = value.get_secret_value().hex()
+        elif isinstance(value, SecretStr):
+            value = value.get_secret_value()
         elif isinstance(value, tuple):
             value = ",".join(value)
         if value is not None:

@@ -24,8 +24,10 @@ from api.cli import (
 from api.cli.server import CannotListen
 from api.cli.written_file import CannotWrite
 from infra.access import AccessError
+from infra.exporting import FormatMissing, NotProjected, WrongWindow
 from infra.importing.moments import WrongFormat
 from infra.importing.reading import WrongFile
+from infra.object_storage import StoreFailed
 from infra.postgres.preflight import DatabaseUnfit
 from infra.postgres.reader_logins import ReaderRefused
 from infra.postgres.role_check import RoleUnsafe
@@ -45,16 +47,20 @@ _EXPECTED = (
     CannotWrite,
     DatabaseUnfit,
     EmbeddedPostgresError,
+    FormatMissing,
     MigrationError,
+    NotProjected,
     OtherLog,
     ReaderRefused,
     RebuildingError,
     RoleUnsafe,
     SettingsError,
+    StoreFailed,
     WrongFile,
     WrongFormat,
     WrongKey,
     WrongNote,
+    WrongWindow,
 )
 
 app = typer.Typer(

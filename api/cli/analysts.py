@@ -27,7 +27,10 @@ Login = Annotated[
 ]
 Role = Annotated[
     ReaderRole,
-    typer.Option("--role", help="analyst: resources and reservations; auditor: the log too."),
+    typer.Option(
+        "--role",
+        help="analyst: the views of analytics; auditor: the log, resources and reservations.",
+    ),
 ]
 NoPassword = Annotated[
     bool,

@@ -22,7 +22,8 @@ _FACTS = """
             WHERE rolname = current_user) AS may_make_roles,
            ARRAY(SELECT r FROM unnest(%s::text[]) r
                  WHERE r NOT IN (SELECT rolname FROM pg_roles)) AS absent_roles,
-           EXISTS (SELECT FROM pg_namespace WHERE nspname = 'booking') AS has_schema,
+           (SELECT count(*) = 2 FROM pg_namespace
+            WHERE nspname IN ('analytics', 'booking')) AS has_schemas,
            has_database_privilege(current_database(), 'CREATE') AS may_create,
            EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist') AS has_extension,
            EXISTS (SELECT FROM pg_available_extensions
@@ -51,7 +52,7 @@ class _Facts:
     major_version: int
     may_make_roles: bool
     absent_roles: list[str]
-    has_schema: bool
+    has_schemas: bool
     may_create: bool
     has_extension: bool
     extension_at_hand: bool
@@ -63,10 +64,10 @@ class _Facts:
                 f'The role "{self.role}" may not make the roles {", ".join(self.absent_roles)}. '
                 f'As a superuser, run: ALTER ROLE "{self.role}" CREATEROLE;'
             )
-        if not self.may_create and not (self.has_schema and self.has_extension):
+        if not self.may_create and not (self.has_schemas and self.has_extension):
             yield (
-                f'The role "{self.role}" may not make the schema booking and the extension '
-                "btree_gist. As the database's owner, run: "
+                f'The role "{self.role}" may not make the schemas booking and analytics and the '
+                "extension btree_gist. As the database's owner, run: "
                 f'GRANT CREATE ON DATABASE "{self.database}" TO "{self.role}";'
             )
         if not self.has_extension and not self.extension_at_hand:

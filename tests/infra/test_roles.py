@@ -158,7 +158,7 @@ def test_what_an_owner_who_logs_in_had_made_becomes_the_owners_who_does_not(
             create_tenant(conn, "made-by-the-login", "Made by the login")
 
 
-def test_a_login_that_may_make_no_schema_migrates_the_one_that_it_is_given(
+def test_a_login_that_may_make_no_schema_migrates_those_that_it_is_given(
     postgres: EmbeddedPostgres,
 ) -> None:
     with empty_database(postgres, "createrole") as empty:
@@ -169,6 +169,7 @@ def test_a_login_that_may_make_no_schema_migrates_the_one_that_it_is_given(
             f"""
             create extension btree_gist;
             create schema booking authorization {login};
+            create schema analytics authorization {login};
             do $$ begin
                 execute format('alter database %I owner to postgres', current_database());
             end $$

@@ -77,6 +77,10 @@ def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) ->
         ("BOOKING_CORS_ORIGINS", "https://app.example.com, null", "must be origins"),
         ("BOOKING_CORS_ORIGINS", "https://App.example.com", "small letters"),
         ("BOOKING_METRICS_TOKEN", "short", "openssl rand"),
+        ("BOOKING_OBJECT_STORE", "exports", "like s3://exports"),
+        ("BOOKING_OBJECT_STORE", "file:///srv/../etc", "like file:///srv/exports"),
+        ("BOOKING_OBJECT_STORE", "s3://Exports", "like s3://exports"),
+        ("BOOKING_OBJECT_STORE_ENDPOINT", "http://minio:9000", "https"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -303,5 +307,22 @@ def test_limits_and_origins_reach_the_workers_as_they_were_set(
 
     assert (settings.tenant_rate, settings.tenant_burst, settings.key_burst) == (0.5, None, 7)
     assert settings.cors_origins == ("https://a.example", "http://[::1]:5173")
+    hand_to_workers(settings)
+    assert load_settings() == settings
+
+
+def test_a_bucket_wants_its_access_key_and_where_it_is(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("BOOKING_OBJECT_STORE", "s3://exports")
+    with pytest.raises(SettingsError, match="BOOKING_OBJECT_STORE_SECRET_ACCESS_KEY: set both"):
+        load_settings()
+
+    environment.setenv("BOOKING_OBJECT_STORE_ACCESS_KEY_ID", "known")
+    environment.setenv("BOOKING_OBJECT_STORE_SECRET_ACCESS_KEY", "not-to-be-seen")
+    with pytest.raises(SettingsError, match="BOOKING_OBJECT_STORE_ENDPOINT to where it is"):
+        load_settings()
+
+    environment.setenv("BOOKING_OBJECT_STORE_REGION", "eu-central-1")
+    settings = load_settings()
+    assert "not-to-be-seen" not in repr(settings)
     hand_to_workers(settings)
     assert load_settings() == settings

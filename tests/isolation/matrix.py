@@ -1,4 +1,4 @@
-"""Every operation of every role on every table: for one's tenant, for none, by a name one holds.
+"""Every operation of every role on every table and view: for one's tenant, for none, by a name.
 
 What is reached is measured and compared with what `rights.py` declares. Statements are blind (no
 WHERE), since a condition would also ask for the right to read, and its policy would hide a hole.
@@ -19,6 +19,7 @@ from tests.isolation.rights import (
     READERS,
     RIGHTS,
     ROLES,
+    VIEWS,
     WITHOUT_TENANT,
     Operation,
     Role,
@@ -36,7 +37,8 @@ NOTHING: Reach = frozenset()
 _TABLES = """
     select case nspname when 'booking' then '' else nspname || '.' end || relname
       from pg_class join pg_namespace n on n.oid = relnamespace
-     where (nspname = 'booking' or nspowner = 'booking_owner'::regrole) and relkind in ('r', 'p')
+     where (nspname = 'booking' or nspowner = 'booking_owner'::regrole)
+       and relkind in ('r', 'p', 'v')
      order by 1
 """
 _COLUMNS = """
@@ -104,7 +106,7 @@ class Matrix:
         asked = {
             "role": role,
             "privilege": privilege,
-            "table": _named(table).as_string(self.conn),
+            "table": named(table).as_string(self.conn),
         }
         return [name for name, granted in self.conn.execute(_COLUMNS, asked) if granted]
 
@@ -142,11 +144,12 @@ class Matrix:
     def places(self, table: str) -> list[Place]:
         """The rows of a table, as whoever sees all."""
         with self.conn.transaction(force_rollback=True):
-            query = sql.SQL("select ctid::text, to_jsonb(r)::text, to_jsonb(r) from {} r")
+            query = sql.SQL("select {}, to_jsonb(r)::text, to_jsonb(r) from {} r")
+            lies = sql.SQL("''" if table in VIEWS else "ctid::text")
             whose = {str(self.ours.tenant_id): OURS, str(self.theirs.tenant_id): THEIRS}
             return [
                 Place(whose.get(str(values.get("tenant_id")), NOBODYS), ctid, text, values)
-                for ctid, text, values in self.conn.execute(query.format(_named(table)))
+                for ctid, text, values in self.conn.execute(query.format(lies, named(table)))
             ]
 
     def reach(self, table: str, what: Try, voice: Voice, places: list[Place]) -> Reach:
@@ -165,14 +168,16 @@ class Matrix:
                         return self._given_away(table)
         except psycopg.errors.InsufficientPrivilege as error:
             return _refused(error)
+        except psycopg.errors.ObjectNotInPrerequisiteState:
+            return "denied"  # a view of several tables takes no writing from anybody
 
     # -- What is tried ---------------------------------------------------------------------------
 
     def _selected(self, table: str) -> Reach:
         if table in WITHOUT_TENANT:
-            query = sql.SQL("select 1 from {}").format(_named(table))
+            query = sql.SQL("select 1 from {}").format(named(table))
             return frozenset({NOBODYS} if self.conn.execute(query).fetchall() else ())
-        query = sql.SQL("select distinct tenant_id from {}").format(_named(table))
+        query = sql.SQL("select distinct tenant_id from {}").format(named(table))
         whose = {self.ours.tenant_id: OURS, self.theirs.tenant_id: THEIRS}
         return frozenset(whose[tenant_id] for (tenant_id,) in self.conn.execute(query))
 
@@ -184,7 +189,7 @@ class Matrix:
         copy = sql.SQL(
             "insert into {table} ({columns})"
             " select {columns} from jsonb_populate_record(null::{table}, %s::jsonb)"
-        ).format(table=_named(table), columns=columns)
+        ).format(table=named(table), columns=columns)
         reached = set()
         for place in places:
             try:
@@ -204,22 +209,22 @@ class Matrix:
     ) -> Reach:
         """Change or delete all that can be, and see as a superuser which rows lie there no more."""
         if what == "delete":
-            self.conn.execute(sql.SQL("delete from {}").format(_named(table)))
+            self.conn.execute(sql.SQL("delete from {}").format(named(table)))
         else:
             column = self._updatable(table, voice, places)
             change = sql.SQL(
                 "update {table} set {column} ="
                 " (select {column} from jsonb_populate_record(null::{table}, %s::jsonb))"
-            ).format(table=_named(table), column=sql.Identifier(column))
+            ).format(table=named(table), column=sql.Identifier(column))
             self.conn.execute(change, [places[0].text])
         self.conn.execute(_BECOME, [SUPERUSER, "none"])
-        query = sql.SQL("select ctid::text from {}").format(_named(table))
+        query = sql.SQL("select ctid::text from {}").format(named(table))
         left = {ctid for (ctid,) in self.conn.execute(query)}
         return frozenset(place.whose for place in places if place.ctid not in left)
 
     def _given_away(self, table: str) -> Reach:
         """Make our rows the other tenant's: what a policy says of rows as they become."""
-        give = sql.SQL("update {} set tenant_id = %s").format(_named(table))
+        give = sql.SQL("update {} set tenant_id = %s").format(named(table))
         try:
             changed = self.conn.execute(give, [self.theirs.tenant_id]).rowcount
         except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation):
@@ -286,7 +291,8 @@ def _refused(error: psycopg.errors.InsufficientPrivilege) -> Reach:
     return NOTHING if "row-level security" in str(error) else "denied"
 
 
-def _named(table: str) -> sql.Identifier:
+def named(table: str) -> sql.Identifier:
+    """A table or view by the name that it has in rights.py."""
     schema, _, name = table.rpartition(".")
     return sql.Identifier(schema or "booking", name)
 

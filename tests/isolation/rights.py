@@ -5,6 +5,8 @@ own     the rows of the tenant that is spoken for: by a setting of the engine's 
 named   the row that can be named by a secret, in a setting of `rows.Tenant.names`
 all     every tenant's rows
 
+Views, which look with their reader's eyes, are named with their schema.
+
 With columns behind it, an operation is granted for these alone: `update(name)`.
 """
 
@@ -45,16 +47,44 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 WITHOUT_TENANT = {*SAYS_NOTHING_OF_ANYBODY, *BEYOND_TENANTS}
 
+_BOOKINGS = (
+    "tenant_id,generation,booking_id,status,resource_ids,start_time,end_time,reach,hold_expires_at,"
+    "title,reference,attributes,version,position,created_at,updated_at"
+)
+VIEWS: Mapping[str, Mapping[Role, str]] = {
+    f"analytics.{name}": {"api": "own select", "analyst": "own select"}
+    for name in (
+        *("booking_resources", "bookings", "freshness"),
+        *("reservations", "resources", "tenants", "utilisation"),
+    )
+}
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
+    **VIEWS,
     "account": {"directory": "all select insert update(email,name,told_at,removed_at)"},
     "api_key": {"api": "named select update(last_used_at)"},
     "audit_trail": {"api": "own select", "projector": "all select insert update delete"},
     "audit_trail_resource": {"api": "own select", "projector": "all select insert update delete"},
-    "utilisation": {"api": "own select", "projector": "all select insert update delete"},
+    "utilisation": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "analyst": "own select",
+    },
     "utilisation_booking": {"projector": "all select insert update delete"},
-    "utilisation_resource": {"api": "own select", "projector": "all select insert update delete"},
-    "bookings": {"api": "own select", "projector": "all select insert update delete"},
-    "bookings_resource": {"api": "own select", "projector": "all select insert update delete"},
+    "utilisation_resource": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "analyst": "own select",
+    },
+    "bookings": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "analyst": f"own select({_BOOKINGS})",
+    },
+    "bookings_resource": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "analyst": "own select",
+    },
     "customer_key": {"api": "own select insert delete"},
     "event": {
         "api": "own select insert",
@@ -84,6 +114,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "projection_checkpoint": {
         "api": "own select",
         "projector": "all select insert update delete",
+        "analyst": "own select(tenant_id,projection,generation,seq,is_live,parked_at)",
     },
     "projection_lag": {"background": "all select", "projector": "all select insert update"},
     "receipt": {"api": "own select insert update", "background": "all select delete"},
@@ -112,6 +143,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "projector": "all select",
         "directory": "all insert(tenant_id)",
         "auditor": "own select",
+        "analyst": "own select(tenant_id,seq,recorded_at)",
     },
     "tenant_limit": {"api": "own select"},
     "usage": {

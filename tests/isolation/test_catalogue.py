@@ -145,6 +145,21 @@ WRONG: list[tuple[str, LiteralString, str]] = [
         "novel",
     ),
     (
+        "a view is only read",
+        "grant update on analytics.tenants to booking_analyst",
+        "UPDATE on analytics.tenants to booking_analyst",
+    ),
+    (
+        "what analysts query says what it means, each column too",
+        "comment on view analytics.tenants is null",
+        "analytics.tenants",
+    ),
+    (
+        "what analysts query says what it means, each column too",
+        "comment on column analytics.tenants.slug is ''",
+        "analytics.tenants.slug",
+    ),
+    (
         "nothing holds rows that no policy is asked about",
         "create materialized view booking.novel as select * from booking.event",
         "novel",

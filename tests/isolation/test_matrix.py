@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.isolation.matrix import Matrix, declared_tables
-from tests.isolation.rights import BEYOND_TENANTS, ROLES, rights, scopes
+from tests.isolation.rights import BEYOND_TENANTS, ROLES, VIEWS, rights, scopes
 from tests.isolation.rows import ROWS
 
 # Decides on writing: it asks about a column that one of its roles may set. What no role may set is
@@ -32,7 +32,7 @@ _GRANTED = """
 
 def test_every_table_is_declared_and_has_a_row_of_each_tenant(matrix: Matrix) -> None:
     assert matrix.tables() == declared_tables()
-    for table in ROWS:
+    for table in (*ROWS, *VIEWS):
         expected = {"nobody's"} if table in BEYOND_TENANTS else {"ours", "theirs"}
         assert {place.whose for place in matrix.places(table)} == expected, table
 

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from infra.postgres.embedded import SUPERUSER
 from tests.isolation.conftest import OURS, STRANGERS, Ground
+from tests.isolation.matrix import named
 from tests.isolation.rights import RIGHTS, Role, scopes
 
 LOGINS: dict[Role, str] = {"auditor": OURS.auditor, "analyst": OURS.analyst}
@@ -36,7 +37,7 @@ def seen(conn: psycopg.Connection, role: Role) -> set[UUID]:
     found: set[UUID] = set()
     for table in RIGHTS:
         if "select" in scopes(table, role):
-            query = sql.SQL("select tenant_id from booking.{}").format(sql.Identifier(table))
+            query = sql.SQL("select tenant_id from {}").format(named(table))
             found |= {tenant_id for (tenant_id,) in conn.execute(query)}
     return found
 
