@@ -1,4 +1,4 @@
-"""What has to happen without anybody asking: holds lapse, and old receipts and webhooks go.
+"""What has to happen without anybody asking: holds lapse; old receipts, webhooks and refusals go.
 
 Any number of schedulers may run. Two that find the same hold are told apart by its version: the
 second is told that it can no longer lapse, which is as good.
@@ -19,6 +19,7 @@ from infra.engine import Accepted, BookingEngine, Caller, CommandRequest
 from infra.identity import new_id
 from infra.people.deliveries import purge_deliveries
 from infra.postgres.pool import Pool
+from infra.refusals import purge_refusals
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ class Intervals:
 
     Attributes:
         lapse_seconds: between two looks for holds past their expiry.
-        purge_seconds: between two looks for old receipts and webhooks.
+        purge_seconds: between two looks for old receipts, webhooks and refusals.
     """
 
     lapse_seconds: float = 1.0
@@ -44,7 +45,7 @@ class Intervals:
 
 
 class Scheduler:
-    """Records lapses, and purges receipts and the memory of webhooks, across all tenants."""
+    """Records lapses, and purges what is kept for a time only, across all tenants."""
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class Scheduler:
             tasks.create_task(self._every(self._intervals.lapse_seconds, self.lapse_due_holds))
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_receipts))
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_deliveries))
+            tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_refusals))
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[int]]) -> None:
         while True:
@@ -141,6 +143,17 @@ class Scheduler:
         purged = await purge_deliveries(self._background)
         if purged:
             log.info("scheduler.deliveries_purged", deliveries=purged)
+        return purged
+
+    async def purge_refusals(self) -> int:
+        """Deletes refusals that are too old, or too many of one tenant.
+
+        Returns:
+            How many went.
+        """
+        purged = await purge_refusals(self._background)
+        if purged:
+            log.info("scheduler.refusals_purged", refusals=purged)
         return purged
 
     async def _due_holds(self) -> dict[TenantId, list[BookingId]]:
