@@ -23,12 +23,13 @@ from api.services import Services, provide
 from infra.access import ApiKeys, BearerAuthenticator
 from infra.database import open_database, usable
 from infra.engine import running_engine
-from infra.kept_secrets import master_secret
+from infra.kept_secrets import master_secret, trusted_keys
 from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
 from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
+from infra.proof.trust import TrustedKeys
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
@@ -52,6 +53,7 @@ async def running_services(
     client_seconds: float = CLIENT_SECONDS,
     issuers: Issuers | None = None,
     guards: Guards | None = None,
+    signing_keys: TrustedKeys | None = None,
 ) -> AsyncIterator[Services]:
     """Runs what stands behind the API.
 
@@ -64,6 +66,7 @@ async def running_services(
         issuers: who vouches for people; by default nobody.
         guards: who may ask how much, from where, and see what; by default no more than a key
             says, and no limits.
+        signing_keys: what checkpoints of logs are signed with, and were; by default none.
 
     Yields:
         The services; on leaving, what waits is committed and answered first.
@@ -122,6 +125,7 @@ async def running_services(
             tenant_metrics=tenant_metrics,
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
+            signing_keys=signing_keys or TrustedKeys(),
         )
         async with api_keys.last_uses.written(), lag_watch.running():
             yield services
@@ -149,6 +153,7 @@ def create_app() -> FastAPI:
                 client_seconds=settings.client_seconds,
                 issuers=issuers_of(settings),
                 guards=guards_of(settings),
+                signing_keys=trusted_keys(settings),
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()

@@ -9,10 +9,12 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.booking import Booking
-from domain.customer import Customer
+from domain.changes import Change
+from domain.customer import Customer, SealedCustomer
 from domain.ids import TenantId
 from domain.resource import Resource
-from infra.engine import Accepted, LoggedEvent
+from infra.engine import Accepted, HistoryEntry, LoggedEvent
+from infra.proof.checkpoints import KeptCheckpoint
 from infra.refusals import KeptRefusal
 from projections.audit_trail.listing import TrailLine
 from projections.bookings.listing import ListedBooking
@@ -171,12 +173,13 @@ def _period_bodies(periods: Iterable[FreePeriod], texts: _Texts) -> list[Body]:
     return [{"start_time": texts[start], "end_time": texts[end]} for start, end in periods]
 
 
-def history_entry_body(event: LoggedEvent) -> Body:
+def history_entry_body(entry: HistoryEntry) -> Body:
     """Gives an event of one booking's history.
 
     Args:
-        event: as the log has it.
+        entry: the event, and what it changed.
     """
+    event = entry.event
     body: Body = {
         "version": event.version,
         "position": event.seq,
@@ -184,11 +187,42 @@ def history_entry_body(event: LoggedEvent) -> Body:
         "time": event.recorded_at,
         "actor": event.actor,
         "request_id": event.request_id,
+        "reason": entry.reason,
+        "changes": [_change_body(change) for change in entry.changes],
         "data": event.data,
     }
     if event.impersonator is not None:
         body["impersonator"] = event.impersonator
     return body
+
+
+def _change_body(change: Change) -> Body:
+    return {
+        "field": change.field,
+        "before": _told(change.before),
+        "after": _told(change.after),
+    }
+
+
+def _told(fact: object) -> object:
+    """Tells a customer by the key alone that their data is sealed with: who, but not what."""
+    return {"key_id": fact.key_id} if isinstance(fact, SealedCustomer) else fact
+
+
+def checkpoint_body(kept: KeptCheckpoint) -> Body:
+    """Gives a signed checkpoint of the log.
+
+    Args:
+        kept: as it was signed.
+    """
+    checkpoint = kept.signed.checkpoint
+    return {
+        "position": checkpoint.seq,
+        "hash": checkpoint.hash.hex(),
+        "recorded_at": kept.recorded_at,
+        "signed_at": kept.signed_at,
+        "note": kept.signed.note,
+    }
 
 
 def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:

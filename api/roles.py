@@ -21,6 +21,7 @@ class Permission(StrEnum):
     BOOK = "book"
     CONFIGURE = "configure"
     FORGET = "forget"
+    AUDIT = "audit"
     OBSERVE = "observe"
 
 
@@ -29,6 +30,7 @@ ALLOWED: Mapping[Permission, frozenset[Role]] = {
     Permission.BOOK: frozenset({"admin", "booker"}),
     Permission.CONFIGURE: frozenset({"admin"}),
     Permission.FORGET: frozenset({"admin"}),
+    Permission.AUDIT: frozenset({"admin", "auditor"}),
     Permission.OBSERVE: frozenset({"admin", "auditor"}),
 }
 

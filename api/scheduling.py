@@ -1,10 +1,10 @@
 """The composition root of a process, or of a part of one, that runs the scheduler."""
 
 from infra.engine import running_engine
-from infra.kept_secrets import master_secret
+from infra.kept_secrets import master_secret, signing_key
 from infra.master_key import MasterKey
 from infra.postgres.pool import open_pool
-from infra.scheduler import Scheduler
+from infra.scheduler import Intervals, Scheduler
 from infra.settings import Settings
 from infra.telemetry.metrics import Metrics
 
@@ -12,11 +12,11 @@ _CONNECTIONS = 2  # it lapses and purges in large steps, one after the other
 
 
 async def run_scheduler(runtime_dsn: str, settings: Settings) -> None:
-    """Lapse holds and purge receipts until cancelled.
+    """Lapse holds, sign checkpoints and purge receipts until cancelled.
 
     Args:
         runtime_dsn: of a login that may become `booking_api` and `booking_background`.
-        settings: the master key among them.
+        settings: the master key and the one that signs among them.
 
     Raises:
         RoleUnsafe: as these roles the database would not keep tenants apart.
@@ -36,6 +36,12 @@ async def run_scheduler(runtime_dsn: str, settings: Settings) -> None:
             metrics,
             connections=_CONNECTIONS,
         ) as running:
-            await Scheduler(background, running.engine, metrics.lapsed).run()
+            await Scheduler(
+                background,
+                running.engine,
+                metrics.lapsed,
+                Intervals(checkpoint_seconds=settings.checkpoint_seconds),
+                signing_key(settings),
+            ).run()
     finally:
         await background.close()

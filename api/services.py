@@ -20,6 +20,7 @@ from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
 from infra.projecting.lag_watch import LagWatch
+from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
@@ -56,6 +57,7 @@ class Services:
         tenant_metrics: what the process tells about single tenants.
         operator: who may see that.
         cors: whose pages may read answers.
+        signing_keys: what checkpoints of logs are signed with, and were.
     """
 
     engine: BookingEngine
@@ -82,6 +84,7 @@ class Services:
     tenant_metrics: TenantMetrics
     operator: OperatorToken
     cors: Cors
+    signing_keys: TrustedKeys
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

@@ -6,9 +6,18 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.settings import MASTER_KEY_BYTES, Settings, SettingsError, decode_master_key
+from infra.proof.notes import PublicKey, SigningKey
+from infra.proof.trust import TrustedKeys, trusted
+from infra.settings import (
+    MASTER_KEY_BYTES,
+    SIGNING_KEY_BYTES,
+    Settings,
+    SettingsError,
+    decode_secret,
+)
 
 _MASTER_KEY_FILE = "master.key"
+_SIGNING_KEY_FILE = "signing.key"
 _PRIVATE = 0o600
 
 
@@ -34,11 +43,48 @@ def master_secret(settings: Settings) -> bytes:
             f"Restore {file}, or set BOOKING_MASTER_KEY to the key it was used with."
         )
     try:
-        return decode_master_key(
-            kept_secret(file, lambda: secrets.token_bytes(MASTER_KEY_BYTES).hex())
+        return decode_secret(kept_secret(file, lambda: secrets.token_bytes(MASTER_KEY_BYTES).hex()))
+    except ValueError as error:
+        raise SettingsError(f"{file} is damaged: it {error}. Restore it.") from error
+
+
+def signing_key(settings: Settings) -> SigningKey | None:
+    """Give the key that signs checkpoints of logs.
+
+    Args:
+        settings: what is set; in embedded mode a key is made where none is.
+
+    Returns:
+        The key; None where there is none, and nothing is signed.
+
+    Raises:
+        SettingsError: it is unreadable.
+    """
+    if settings.signing_key is not None:
+        return SigningKey(settings.signing_key.get_secret_value())
+    if not settings.embedded:
+        return None
+    file = settings.data_dir / _SIGNING_KEY_FILE
+    try:
+        return SigningKey(
+            decode_secret(kept_secret(file, lambda: secrets.token_bytes(SIGNING_KEY_BYTES).hex()))
         )
     except ValueError as error:
         raise SettingsError(f"{file} is damaged: it {error}. Restore it.") from error
+
+
+def trusted_keys(settings: Settings) -> TrustedKeys:
+    """Give the public keys that checkpoints may be signed with: today's first.
+
+    Args:
+        settings: what is set.
+
+    Raises:
+        SettingsError: the key that signs is unreadable.
+    """
+    own = signing_key(settings)
+    earlier = [PublicKey.read(text) for text in settings.trusted_signing_keys]
+    return trusted([*([own.public] if own else []), *earlier])
 
 
 def kept_secret(file: Path, make: Callable[[], str]) -> str:

@@ -1,7 +1,8 @@
-"""What has to happen without anybody asking: holds lapse; old receipts, webhooks and refusals go.
+"""What has to happen without anybody asking: holds lapse, ends of logs are signed, old things go.
 
 Any number of schedulers may run. Two that find the same hold are told apart by its version: the
-second is told that it can no longer lapse, which is as good.
+second is told that it can no longer lapse, which is as good. Two that sign the same end of a log
+sign the same.
 """
 
 import asyncio
@@ -19,7 +20,10 @@ from infra.engine import Accepted, BookingEngine, Caller, CommandRequest
 from infra.identity import new_id
 from infra.people.deliveries import purge_deliveries
 from infra.postgres.pool import Pool
+from infra.proof.checkpoints import sign_heads
+from infra.proof.notes import SigningKey
 from infra.refusals import purge_refusals
+from infra.settings import CHECKPOINT_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +33,8 @@ RECEIPTS_KEPT = timedelta(hours=25)
 
 _HOLDS_AT_ONCE = 500
 _RECEIPTS_AT_ONCE = 5000
+_LOOKS_AN_INTERVAL = 4
+"""How often logs are looked at that may be due to be signed: at most a fourth of it too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +44,16 @@ class Intervals:
     Attributes:
         lapse_seconds: between two looks for holds past their expiry.
         purge_seconds: between two looks for old receipts, webhooks and refusals.
+        checkpoint_seconds: between two signed checkpoints of a log that goes on.
     """
 
     lapse_seconds: float = 1.0
     purge_seconds: float = 300.0
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 class Scheduler:
-    """Records lapses, and purges what is kept for a time only, across all tenants."""
+    """Records lapses, signs, and purges what is kept for a time only, for all tenants."""
 
     def __init__(
         self,
@@ -53,6 +61,7 @@ class Scheduler:
         engine: BookingEngine,
         lapsed: Callable[[int], None],
         intervals: Intervals | None = None,
+        signing_key: SigningKey | None = None,
     ) -> None:
         """Keeps its parts.
 
@@ -61,11 +70,13 @@ class Scheduler:
             engine: takes the commands.
             lapsed: is told how many lapses were recorded.
             intervals: how often to look; the default suits production.
+            signing_key: signs checkpoints; without one, there are none.
         """
         self._background = background
         self._engine = engine
         self._lapsed = lapsed
         self._intervals = intervals or Intervals()
+        self._signing_key = signing_key
 
     async def run(self) -> None:
         """Works until cancelled. What fails is logged, and tried again at the next look."""
@@ -74,6 +85,11 @@ class Scheduler:
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_receipts))
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_deliveries))
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_refusals))
+            if self._signing_key is None:
+                log.warning("scheduler.signs_no_checkpoints", missing="BOOKING_SIGNING_KEY")
+            else:
+                seconds = self._intervals.checkpoint_seconds / _LOOKS_AN_INTERVAL
+                tasks.create_task(self._every(seconds, self.sign_checkpoints))
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[int]]) -> None:
         while True:
@@ -106,6 +122,31 @@ class Scheduler:
             self._lapsed(recorded)
             log.info("scheduler.holds_lapsed", holds=recorded)
         return recorded
+
+    async def sign_checkpoints(self) -> int:
+        """Signs where logs end that went on since their last checkpoint, if that is old enough.
+
+        A log that does not continue its last one was rewritten; it is not signed, and loudly.
+
+        Returns:
+            How many were signed.
+        """
+        if self._signing_key is None:
+            return 0
+        signing = await sign_heads(
+            self._background.connection,
+            self._signing_key,
+            at_least=timedelta(seconds=self._intervals.checkpoint_seconds),
+        )
+        for standstill in signing.refused:
+            log.error(
+                "scheduler.log_does_not_continue_its_checkpoint",
+                tenant_id=str(standstill.last.tenant_id),
+                position=standstill.last.seq,
+            )
+        if signing.signed:
+            log.info("scheduler.checkpoints_signed", checkpoints=len(signing.signed))
+        return len(signing.signed)
 
     async def purge_receipts(self) -> int:
         """Deletes receipts that no key is looked up under any more.

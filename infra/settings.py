@@ -19,8 +19,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.issuer_address import is_trustworthy
 from infra.people.signatures import is_secret
+from infra.proof.notes import PublicKey, WrongKey
 
-MASTER_KEY_BYTES = 32
+MASTER_KEY_BYTES = SIGNING_KEY_BYTES = 32
+CHECKPOINT_SECONDS = 3600.0
 REQUESTS_AT_ONCE = 512
 CLIENT_SECONDS = 15.0
 TENANT_RATE = 10_000.0
@@ -71,6 +73,9 @@ class Settings(BaseSettings):
         data_dir: where the embedded mode keeps its database and secrets.
         demo_api_key: the API key of the tenant `demo`, made in embedded mode only.
         master_key: 32 bytes that seal personal data.
+        signing_key: 32 bytes that sign checkpoints of logs; without it, none are signed.
+        trusted_signing_keys: public keys that have signed checkpoints before, or elsewhere.
+        checkpoint_seconds: between two checkpoints of a log that goes on.
         clerk_issuer: the Clerk instance whose session tokens are taken.
         clerk_authorized_parties: the origins whose session tokens are taken; all if there are none.
         oidc_issuer: another issuer whose tokens are taken, one that speaks OpenID Connect.
@@ -110,6 +115,13 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".data"), validation_alias="BOOKING_DATA_DIR")
     demo_api_key: str | None = Field(None, validation_alias="BOOKING_DEMO_API_KEY", repr=False)
     master_key: SecretBytes | None = Field(None, validation_alias="BOOKING_MASTER_KEY")
+    signing_key: SecretBytes | None = Field(None, validation_alias="BOOKING_SIGNING_KEY")
+    trusted_signing_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="BOOKING_TRUSTED_SIGNING_KEYS"
+    )
+    checkpoint_seconds: float = Field(
+        CHECKPOINT_SECONDS, validation_alias="BOOKING_CHECKPOINT_SECONDS", ge=1, le=31_536_000
+    )
     clerk_issuer: str | None = Field(None, validation_alias="CLERK_ISSUER")
     clerk_authorized_parties: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="CLERK_AUTHORIZED_PARTIES"
@@ -223,7 +235,11 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "clerk_authorized_parties", "clerk_webhook_secrets", "cors_origins", mode="before"
+        "clerk_authorized_parties",
+        "clerk_webhook_secrets",
+        "cors_origins",
+        "trusted_signing_keys",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -258,10 +274,21 @@ class Settings(BaseSettings):
             raise _refuse("must be 1 to 512 ASCII characters without spaces, to fit into a header")
         return value
 
-    @field_validator("master_key", mode="before")
+    @field_validator("master_key", "signing_key", mode="before")
     @classmethod
     def _decode(cls, value: object) -> object:
-        return decode_master_key(value) if isinstance(value, str) else value
+        return decode_secret(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_signing_keys")
+    @classmethod
+    def _are_public_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(PublicKey.read(key).raw.hex() for key in keys)
+        except WrongKey as error:
+            raise _refuse(
+                "must be public keys with commas between them, each 32 bytes in base64 or hex, or "
+                "as `GET /v1/checkpoints` gives it"
+            ) from error
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
@@ -295,8 +322,8 @@ Settings.NAMES = {
 }
 
 
-def decode_master_key(text: str) -> bytes:
-    """Read a master key.
+def decode_secret(text: str) -> bytes:
+    """Read a secret key.
 
     Args:
         text: 32 bytes in hex or base64 (either alphabet, padded or not).

@@ -11,6 +11,7 @@ import typer
 
 from api.cli import (
     analysts,
+    auditing,
     exporting,
     import_csv,
     keys,
@@ -20,8 +21,8 @@ from api.cli import (
     tenant_limits,
     tenants,
 )
-from api.cli.exporting import CannotWrite
 from api.cli.server import CannotListen
+from api.cli.written_file import CannotWrite
 from infra.access import AccessError
 from infra.importing.moments import WrongFormat
 from infra.importing.reading import WrongFile
@@ -30,6 +31,8 @@ from infra.postgres.reader_logins import ReaderRefused
 from infra.postgres.role_check import RoleUnsafe
 from infra.postgres.schema import MigrationError
 from infra.postgres.server_user import EmbeddedPostgresError
+from infra.proof.checking import OtherLog
+from infra.proof.notes import WrongKey, WrongNote
 from infra.rebuilding import RebuildingError
 from infra.settings import SettingsError
 
@@ -43,12 +46,15 @@ _EXPECTED = (
     DatabaseUnfit,
     EmbeddedPostgresError,
     MigrationError,
+    OtherLog,
     ReaderRefused,
     RebuildingError,
     RoleUnsafe,
     SettingsError,
     WrongFile,
     WrongFormat,
+    WrongKey,
+    WrongNote,
 )
 
 app = typer.Typer(
@@ -70,6 +76,7 @@ app.add_typer(keys.apikey, name="apikey")
 app.add_typer(analysts.analyst, name="analyst")
 app.add_typer(projecting.project, name="project")
 app.add_typer(exporting.export, name="export")
+app.add_typer(auditing.audit, name="audit")
 
 
 def main() -> None:

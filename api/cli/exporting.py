@@ -1,23 +1,18 @@
 """`booking export people`: what is kept of a tenant, given back."""
 
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 from pydantic_core import to_json
 
 from api.cli.workplace import owner_connection
+from api.cli.written_file import written_file
 from infra.access import tenant_named
 from infra.people import exported_people
 
 export = typer.Typer(help="Exports: what is kept of a tenant, as JSON Lines.")
-
-
-class CannotWrite(Exception):
-    """The export cannot be written where it shall go; the message says why, and what to do."""
 
 
 OfTenant = Annotated[str, typer.Option("--tenant", help="The tenant's slug.", metavar="SLUG")]
@@ -46,25 +41,9 @@ def people(*, tenant: OfTenant, out: Out = None) -> None:
         typer.echo(f"Wrote {count:,} {'person' if count == 1 else 'people'} to {out}.", err=True)
 
 
-@contextmanager
-def _opened(out: Path | None) -> Iterator[BinaryIO]:
-    if out is None:
-        yield sys.stdout.buffer
-        return
-    try:
-        out.touch(mode=0o600)
-        if out.is_file():  # one that was there, too, but no device
-            out.chmod(0o600)
-        file = out.open("wb")
-    except OSError as error:
-        raise CannotWrite(f"{out}: {error.strerror}. Take another file for --out.") from error
-    with file:
-        yield file
-
-
 def _write(rows: Iterable[object], out: Path | None) -> int:
     count = 0
-    with _opened(out) as lines:
+    with written_file(out) as lines:
         for row in rows:
             lines.write(to_json(row) + b"\n")
             count += 1

@@ -21,7 +21,7 @@ class NotDone:
 
 def standing_text(standings: Sequence[Standing | NotDone]) -> str:
     """Say in lines for people how projections stand."""
-    lines = [line for each in standings for line in _standing_lines(each)]
+    lines = [line for each in standings for line in standing_lines(each)]
     if not lines:
         return NO_TENANTS
     if not any(map(is_finding, standings)):
@@ -95,7 +95,8 @@ def is_finding(result: Standing | Rebuilt | NotDone) -> bool:
             return True
 
 
-def _standing_lines(standing: Standing | NotDone) -> Iterator[str]:
+def standing_lines(standing: Standing | NotDone) -> Iterator[str]:
+    """Say in lines for people how one projection stands."""
     if isinstance(standing, NotDone):
         yield f"{standing.tenant.slug}: {standing.reason}"
         return

@@ -123,8 +123,8 @@ async def amend_booking(
         "readHistory",
         tag="log",
         summary="Read what happened to a booking",
-        description="Its events, oldest first, with who caused each and when. Personal data stays "
-        "sealed in them.",
+        description="Its events, oldest first: who caused each, when and why, and what of the "
+        "booking became what. Personal data stays sealed.",
         permission=Permission.READ,
         takes=kinds.READ_HEADERS,
         answer=Answer(
@@ -149,10 +149,10 @@ async def read_history(
         await check_reached_by_absent(services, tenant_id, at_least)
         raise ProblemError(not_found("booking", booking_id))
     check_reached(at_least, page.as_of)
-    last = page.events[-1].version if page.events and page.has_more else None
+    last = page.entries[-1].event.version if page.entries and page.has_more else None
     return found_page(
         request,
-        [history_entry_body(event) for event in page.events],
+        [history_entry_body(entry) for entry in page.entries],
         next_cursor=None if last is None else services.cursors.seal(last, bound),
         as_of=page.as_of,
     )

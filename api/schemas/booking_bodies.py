@@ -57,6 +57,24 @@ class BookingBody(BaseModel):
     )
 
 
+class ChangeBody(BaseModel):
+    """One fact of a booking that became another."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.CHANGE]})
+
+    field: str = Field(
+        description="Which, by its name in the booking. A customer is told by the id of the key "
+        "that their data is sealed with: the same id twice is the same person with other data.",
+        examples=["status"],
+    )
+    before: JsonValue = Field(
+        description="What it was; null where it was nothing.", examples=["held"]
+    )
+    after: JsonValue = Field(
+        description="What it became; null where it is nothing any more.", examples=["confirmed"]
+    )
+
+
 class BookingListBody(BaseModel):
     """A page of bookings, by start and id."""
 
@@ -96,6 +114,13 @@ class HistoryEntryBody(BaseModel):
     )
     request_id: str = Field(
         description="The request that caused it.", examples=[examples.REQUEST_ID]
+    )
+    reason: str | None = Field(
+        description="The reason that was given; null where none was.", examples=["Contract signed"]
+    )
+    changes: list[ChangeBody] = Field(
+        description="What of the booking became what; of its first event, all that it began with.",
+        examples=[[examples.CHANGE]],
     )
     data: dict[str, JsonValue] = Field(
         description="What the event says. Personal data is sealed.",

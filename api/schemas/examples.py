@@ -91,6 +91,7 @@ EVENT: dict[str, JsonValue] = {
     "traceparent": TRACEPARENT,
     "data": {"reason": "Contract signed"},
 }
+CHANGE: dict[str, JsonValue] = {"field": "status", "before": "held", "after": "confirmed"}
 HISTORY_ENTRY: dict[str, JsonValue] = {
     "version": 2,
     "position": 4,
@@ -98,9 +99,30 @@ HISTORY_ENTRY: dict[str, JsonValue] = {
     "time": "2026-02-20T09:20:11.004512Z",
     "actor": ACTOR,
     "request_id": REQUEST_ID,
+    "reason": "Contract signed",
+    "changes": [CHANGE],
     "data": {"reason": "Contract signed"},
 }
 HISTORY: dict[str, JsonValue] = {"items": [HISTORY_ENTRY], "next_cursor": CURSOR}
+CHECKPOINT_NOTE = (
+    f"booking-log/v1/{TENANT_ID}\n4\nBO+vCA9aPnThwp0cpqSFaTgsu80yTo1Z0rg+8hwDnwA=\n\n"
+    f"\u2014 booking-log/v1/{TENANT_ID} "
+    "LPh5FCPH/v09H1lQjnAAjE1nluWTHTJBzboRVP0Q0Gg7mMThR4Nc/G+og6oO"
+    "FaHOkvbTBwvMPQIqU8HwdMm7GMhT7wU=\n"
+)
+CHECKPOINT: dict[str, JsonValue] = {
+    "position": 4,
+    "hash": "04efaf080f5a3e74e1c29d1ca6a48569382cbbcd324e8d59d2b83ef21c039f00",
+    "recorded_at": "2026-02-20T09:20:11.004512Z",
+    "signed_at": "2026-02-20T10:00:00.000871Z",
+    "note": CHECKPOINT_NOTE,
+}
+VERIFIER_KEY = f"booking-log/v1/{TENANT_ID}+2cf87914+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+CHECKPOINTS: dict[str, JsonValue] = {
+    "items": [CHECKPOINT],
+    "keys": [VERIFIER_KEY],
+    "next_cursor": CURSOR,
+}
 TRAIL_LINE: dict[str, JsonValue] = {
     "position": 4,
     "time": "2026-02-20T09:20:11.004512Z",

@@ -108,8 +108,9 @@ async def running_engine(
             loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings, refused
         )
         forgetter = CustomerForgetter(pool, queue, vault, mapper, lambda: datetime.now(UTC))
+        trail = AuditTrail(pool, mapper, rounds)
         async with announcer.running(), heard_by(vault, runtime_dsn):
-            yield RunningEngine(engine, forgetter, AuditTrail(pool), queue, rounds, pool, vault)
+            yield RunningEngine(engine, forgetter, trail, queue, rounds, pool, vault)
             await queue.close()
     finally:
         await pool.close()

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from domain.booking import Booking
+from domain.changes import Change
 from domain.commands import BookingCommand, ResourceCommand
 from domain.customer import Customer
 from domain.errors import DomainError
@@ -155,15 +156,30 @@ class EventPage:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """An event of one booking, and what it meant.
+
+    Attributes:
+        event: as it was logged.
+        reason: the one that was given, if any.
+        changes: what became what.
+    """
+
+    event: LoggedEvent
+    reason: str | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryPage:
     """A part of one booking's history.
 
     Attributes:
-        events: in the order of their versions.
+        entries: in the order of their versions.
         has_more: whether there are later ones.
         as_of: where the log ended then.
     """
 
-    events: tuple[LoggedEvent, ...]
+    entries: tuple[HistoryEntry, ...]
     has_more: bool
     as_of: int

@@ -1,11 +1,16 @@
 """The log as a trail: a booking's history, and the whole log in pages for those who replay it."""
 
 import json
+from collections.abc import Sequence
 
+from eventsourcing.persistence import StoredEvent
+
+from domain.changes import step
 from domain.ids import BookingId, TenantId
-from domain.mapper import upcast
-from infra.engine.requests import EventPage, HistoryPage, LoggedEvent
+from domain.mapper import EventMapper, Folded, upcast
+from infra.engine.requests import EventPage, HistoryEntry, HistoryPage, LoggedEvent
 from infra.log.reader import LOOK_AHEAD, RecordedEvent, select_head, select_page, select_stream_page
+from infra.pacing import Pace, Rounds
 from infra.postgres.pool import Pool, reading
 
 _BOOKING_TOPICS = "booking."
@@ -17,18 +22,25 @@ class AuditTrail:
     The trail tells who did what and when, not for whom.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        """Keeps the pool.
+    def __init__(self, pool: Pool, mapper: EventMapper, rounds: Rounds) -> None:
+        """Keeps its parts.
 
         Args:
             pool: connections in autocommit, as a role that row-level security binds.
+            mapper: reads events.
+            rounds: shared with all other long work.
         """
         self._pool = pool
+        self._mapper = mapper
+        self._rounds = rounds
 
     async def history(
         self, tenant_id: TenantId, booking_id: BookingId, after_version: int, limit: int
     ) -> HistoryPage | None:
-        """Tells what happened to one booking.
+        """Tells what happened to one booking, and what that changed.
+
+        What a field was before may have been said by any event before, so the booking is folded
+        from its first one on, as it is to read it.
 
         Args:
             tenant_id: whose.
@@ -37,24 +49,39 @@ class AuditTrail:
             limit: how many events at most.
 
         Returns:
-            Its events; None when the tenant has no such booking.
+            Its history; None when the tenant has no such booking.
 
         Raises:
             Overloaded: the database could not be asked in time.
         """
         async with reading(self._pool, tenant_id) as connection:
             head = await select_head(connection, tenant_id)
-            first = await select_stream_page(connection, tenant_id, booking_id, 0, 1)
-            if not first or not first[0].topic.startswith(_BOOKING_TOPICS):
-                return None
             found = await select_stream_page(
-                connection, tenant_id, booking_id, after_version, limit + 1
+                connection, tenant_id, booking_id, 0, after_version + limit + 1
             )
+        if not found or not found[0].topic.startswith(_BOOKING_TOPICS):
+            return None
+        last = after_version + limit
         return HistoryPage(
-            events=tuple(_logged(event) for event in found[:limit]),
-            has_more=len(found) > limit,
+            entries=tuple(await self._entries(found[:last], after_version)),
+            has_more=len(found) > last,
             as_of=head.seq,
         )
+
+    async def _entries(
+        self, events: Sequence[RecordedEvent], after_version: int
+    ) -> list[HistoryEntry]:
+        pace = Pace(self._rounds)
+        entries: list[HistoryEntry] = []
+        thing: Folded | None = None
+        for event in events:
+            stored = StoredEvent(event.stream_id, event.version, event.topic, event.state.encode())
+            taken = step(thing, self._mapper.to_domain_event(stored, event.recorded_at))
+            thing = taken.thing
+            if event.version > after_version:
+                entries.append(HistoryEntry(_logged(event), taken.reason, taken.changes))
+            await pace.pause()
+        return entries
 
     async def events(
         self, tenant_id: TenantId, after: int, limit: int, topic: str | None = None

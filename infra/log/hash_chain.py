@@ -13,15 +13,65 @@ check it with these few lines, in any language.
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from struct import Struct
+from typing import NamedTuple
 
 from domain.ids import TenantId
 from infra.log.reader import RecordedEvent
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_PLACE = Struct(">q16siq")
+
+
+class ChainedEvent(NamedTuple):
+    """An event as the chain has it: nothing is read into it, so that it is quick to check.
+
+    Attributes:
+        seq: its position.
+        stream: the id of its stream, as 16 bytes.
+        version: its place in the stream.
+        recorded_us: when it was recorded, in microseconds since 1970.
+        topic: what happened.
+        state: the facts, as they were written.
+        metadata: who caused it, as it was written.
+        hash: what stands beside it.
+    """
+
+    seq: int
+    stream: bytes
+    version: int
+    recorded_us: int
+    topic: str
+    state: str
+    metadata: str
+    hash: bytes
+
+
+def chained_hash(previous: bytes, tenant: bytes, event: ChainedEvent) -> bytes:
+    """Computes the hash of one event, whatever hash stands beside it.
+
+    Args:
+        previous: the hash of the event before it, empty for the first.
+        tenant: the id of whose log it is, as 16 bytes.
+        event: as it stands in the log.
+
+    Returns:
+        32 bytes.
+    """
+    seq, stream, version, recorded_us, topic, state, metadata, _ = event
+    return sha256(
+        previous
+        + tenant
+        + _PLACE.pack(seq, stream, version, recorded_us)
+        + sha256(topic.encode()).digest()
+        + sha256(state.encode()).digest()
+        + sha256(metadata.encode()).digest()
+    ).digest()
 
 
 def link_hash(previous: bytes, tenant_id: TenantId, event: RecordedEvent) -> bytes:
-    """Computes the hash of one event.
+    """Computes the hash of one event that was read for other purposes.
 
     Args:
         previous: the hash of the event before it, empty for the first.
@@ -31,18 +81,20 @@ def link_hash(previous: bytes, tenant_id: TenantId, event: RecordedEvent) -> byt
     Returns:
         32 bytes.
     """
-    microseconds = (event.recorded_at - _EPOCH) // timedelta(microseconds=1)
-    return sha256(
-        previous
-        + tenant_id.bytes
-        + event.seq.to_bytes(8)
-        + event.stream_id.bytes
-        + event.version.to_bytes(4)
-        + microseconds.to_bytes(8, signed=True)
-        + sha256(event.topic.encode()).digest()
-        + sha256(event.state.encode()).digest()
-        + sha256(event.metadata.encode()).digest()
-    ).digest()
+    return chained_hash(
+        previous,
+        tenant_id.bytes,
+        ChainedEvent(
+            seq=event.seq,
+            stream=event.stream_id.bytes,
+            version=event.version,
+            recorded_us=(event.recorded_at - EPOCH) // timedelta(microseconds=1),
+            topic=event.topic,
+            state=event.state,
+            metadata=event.metadata,
+            hash=b"",
+        ),
+    )
 
 
 def first_break(tenant_id: TenantId, log: Iterable[tuple[RecordedEvent, bytes]]) -> int | None:

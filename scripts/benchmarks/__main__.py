@@ -9,10 +9,12 @@ import typer
 
 from api.cli.signals import stopped_by_signals
 from infra.telemetry.logging import configure_logging
+from scripts.benchmarks.auditing import EVENTS, measure_audit, report_audit
 from scripts.benchmarks.authentication import measure_authentication, report_authentication
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
 from scripts.benchmarks.lagging import measure_lag, report_lag
+from scripts.benchmarks.logs import STAGES
 from scripts.benchmarks.projecting import measure_projecting, report_projecting
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
 from scripts.benchmarks.report import report
@@ -85,6 +87,15 @@ def auth(
             measure_authentication(seconds, rounds, connections, _progress)
         )
     )
+
+
+@app.command()
+def audit(
+    events: Annotated[int, typer.Option(help="Of the log.", min=STAGES)] = EVENTS,
+    rounds: Annotated[int, typer.Option(help="How often it is verified.", min=1)] = 3,
+) -> None:
+    """Measure how fast a log is verified: its hashes, and apart from them all the rest."""
+    _run(lambda: report_audit(measure_audit(events, rounds, _progress)))
 
 
 @app.command()

@@ -15,6 +15,7 @@ from api.schemas import (
     booking_bodies,
     booking_forms,
     calendar,
+    checkpoints,
     command_bodies,
     command_forms,
     customer,
@@ -43,9 +44,9 @@ OPERATIONS = [
     for operation in methods.values()
 ]
 MODULES = (
-    audit_trail, availability, booking_bodies, booking_forms, calendar, command_bodies,
-    command_forms, customer, events, forgetting, health, problem, refusals,
-    resource_bodies, resource_forms, usage, utilisation,
+    audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
+    command_forms, customer, events, forgetting, health, problem, refusals, resource_bodies,
+    resource_forms, usage, utilisation,
 )  # fmt: skip
 MODELS = sorted(
     {

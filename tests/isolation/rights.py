@@ -56,8 +56,18 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "bookings": {"api": "own select", "projector": "all select insert update delete"},
     "bookings_resource": {"api": "own select", "projector": "all select insert update delete"},
     "customer_key": {"api": "own select insert delete"},
-    "event": {"api": "own select insert", "projector": "all select", "auditor": "own select"},
+    "event": {
+        "api": "own select insert",
+        "background": "all select(tenant_id,seq,hash)",
+        "projector": "all select",
+        "auditor": "own select",
+    },
     "function_file": {"api": "all select", "background": "all select"},
+    "log_checkpoint": {
+        "api": "own select",
+        "background": "all select insert(tenant_id,seq,hash,recorded_at,key_id,signature)",
+        "auditor": "own select",
+    },
     "migration": {"api": "all select", "background": "all select"},
     "reader_login": {"auditor": "own select", "analyst": "own select"},
     "open_hold": {
@@ -111,6 +121,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "tenant_head": {
         "api": "own select update",
+        "background": "all select(tenant_id,seq,hash,recorded_at)",
         "projector": "all select",
         "directory": "all insert(tenant_id)",
         "auditor": "own select",

@@ -67,6 +67,11 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.event
         values (%(tenant)s, 1, %(id)s, 1, 'booking.booked', '{}', '{}', '2027-03-01Z', '\\x03')
     """,
+    "log_checkpoint": """
+        insert into booking.log_checkpoint (tenant_id, seq, hash, recorded_at, key_id, signature)
+        values (%(tenant)s, 1, sha256('1'), '2027-03-01Z', '\\x01020304',
+                sha256('1') || sha256('2'))
+    """,
     "receipt": """
         insert into booking.receipt values (%(tenant)s, 'key', 'same', '{}', '2027-03-01Z')
     """,

@@ -1,0 +1,1 @@
+"""Proofs of a log: tampered with for real, and found out."""
