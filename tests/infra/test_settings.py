@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.kept_secrets import kept_secret, master_secret
+from infra.kept_secrets import kept_secret, master_secret, signing_key, trusted_keys
+from infra.proof.notes import PublicKey, SigningKey
 from infra.settings import Settings, SettingsError, hand_to_workers, load_settings
 
 KEY = bytes(range(32))
@@ -47,6 +48,9 @@ def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) ->
         ("DATABASE_URL", "postgresql://host", "must name a database"),
         ("REDIS_URL", "localhost:6379", "redis://"),
         ("BOOKING_MASTER_KEY", "c2hvcnQ=", "32 bytes"),
+        ("BOOKING_SIGNING_KEY", "c2hvcnQ=", "32 bytes"),
+        ("BOOKING_TRUSTED_SIGNING_KEYS", "c2hvcnQ=", "must be public keys"),
+        ("BOOKING_CHECKPOINT_SECONDS", "0", "greater than or equal to 1"),
         ("BOOKING_DEMO_API_KEY", "with space", "without spaces"),
         ("CLERK_ISSUER", "http://insecure.example", "https"),
         ("CLERK_ISSUER", "http://127.0.0.1.example.com", "https"),
@@ -244,6 +248,30 @@ def test_the_embedded_mode_makes_a_master_key_once(
 
     assert len(first) == 32
     assert first == second
+
+
+def test_the_embedded_mode_makes_a_signing_key_once_and_others_have_none_until_it_is_set(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("BOOKING_DATA_DIR", str(tmp_path / "data"))
+    made, again = signing_key(load_settings()), signing_key(load_settings())
+    assert made is not None
+    assert again is not None
+    assert made.public == again.public
+
+    environment.setenv("DATABASE_URL", URL)
+    environment.setenv("BOOKING_MASTER_KEY", KEY.hex())
+    assert signing_key(load_settings()) is None
+
+
+def test_the_key_that_signs_is_trusted_and_so_are_those_before_it(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    old = "ab" * 32
+    environment.setenv("BOOKING_SIGNING_KEY", KEY.hex())
+    environment.setenv("BOOKING_TRUSTED_SIGNING_KEYS", old)
+    keys = trusted_keys(load_settings()).keys
+    assert keys == (SigningKey(KEY).public, PublicKey(bytes.fromhex(old)))
 
 
 def test_a_lost_master_key_is_not_replaced(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
