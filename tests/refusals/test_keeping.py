@@ -138,6 +138,7 @@ async def test_a_flood_is_dropped_beyond_its_bounds_and_crowds_nobody_out(
         for _ in range(10):
             notes.note(refused(orion))
     assert (len(notes), sum(dropped)) == (8, 1002)
+    assert [each.tenant_id for each in notes.first(8)] == [nova] * 5 + [orion] * 3
     assert [line["event"] for line in log] == ["refusals.dropped"]  # once, and not a thousand times
     await RefusalKeeper(pool, notes).flush()
     assert kept(database)[0] == 8
