@@ -30,6 +30,7 @@ from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
+from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
@@ -78,6 +79,7 @@ async def running_services(
     guards = guards or Guards()
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
+    refusals = RefusalNotes(metrics.refusals_dropped)
     async with (
         running_engine(
             runtime_dsn,
@@ -86,9 +88,11 @@ async def running_services(
             connections=connections,
             ceilings=guards.ceilings,
             appended=usage.appended,
+            refused=refusals.note,
         ) as running,
         buckets_in_redis(guards.redis_url, changed=metrics.circuit) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
+        RefusalKeeper(running.pool, refusals).running(),
         vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
     ):
         lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)

@@ -15,6 +15,7 @@ from domain.ids import TenantId
 from domain.resource import Resource
 from infra.engine import Accepted, HistoryEntry, LoggedEvent
 from infra.proof.checkpoints import KeptCheckpoint
+from infra.refusals import KeptRefusal
 from projections.audit_trail.listing import TrailLine
 from projections.bookings.listing import ListedBooking
 from projections.reservation.availability import Availability, FreePeriod
@@ -305,6 +306,27 @@ def utilisation_day_body(day: UtilisationDay) -> Body:
             "under_30_days": day.lead_month,
             "longer": day.lead_longer,
         },
+    }
+
+
+def refusal_body(refusal: KeptRefusal) -> Body:
+    """Gives a refused command.
+
+    Args:
+        refusal: as it was kept.
+    """
+    return {
+        "id": refusal.refusal_id,
+        "time": refusal.refused_at,
+        "reason": refusal.reason,
+        "command": refusal.command,
+        "booking_id": refusal.booking_id,
+        "resource_ids": refusal.resource_ids,
+        "start_time": refusal.start_time,
+        "end_time": refusal.end_time,
+        "blocking_booking_ids": refusal.blocking_ids,
+        "actor": refusal.actor,
+        "request_id": refusal.request_id,
     }
 
 

@@ -22,6 +22,7 @@ from infra.people.deliveries import purge_deliveries
 from infra.postgres.pool import Pool
 from infra.proof.checkpoints import sign_heads
 from infra.proof.notes import SigningKey
+from infra.refusals import purge_refusals
 from infra.settings import CHECKPOINT_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ class Intervals:
 
     Attributes:
         lapse_seconds: between two looks for holds past their expiry.
-        purge_seconds: between two looks for old receipts and webhooks.
+        purge_seconds: between two looks for old receipts, webhooks and refusals.
         checkpoint_seconds: between two signed checkpoints of a log that goes on.
     """
 
@@ -52,7 +53,7 @@ class Intervals:
 
 
 class Scheduler:
-    """Records lapses, signs, and purges receipts and the memory of webhooks, for all tenants."""
+    """Records lapses, signs, and purges what is kept for a time only, for all tenants."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Scheduler:
             tasks.create_task(self._every(self._intervals.lapse_seconds, self.lapse_due_holds))
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_receipts))
             tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_deliveries))
+            tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_refusals))
             if self._signing_key is None:
                 log.warning("scheduler.signs_no_checkpoints", missing="BOOKING_SIGNING_KEY")
             else:
@@ -182,6 +184,17 @@ class Scheduler:
         purged = await purge_deliveries(self._background)
         if purged:
             log.info("scheduler.deliveries_purged", deliveries=purged)
+        return purged
+
+    async def purge_refusals(self) -> int:
+        """Deletes refusals that are too old, or too many of one tenant.
+
+        Returns:
+            How many went.
+        """
+        purged = await purge_refusals(self._background)
+        if purged:
+            log.info("scheduler.refusals_purged", refusals=purged)
         return purged
 
     async def _due_holds(self) -> dict[TenantId, list[BookingId]]:

@@ -137,6 +137,20 @@ TRAIL_LINE: dict[str, JsonValue] = {
     "reason": "Contract signed",
 }
 TRAIL: dict[str, JsonValue] = {"items": [TRAIL_LINE], "next_cursor": CURSOR}
+REFUSAL: dict[str, JsonValue] = {
+    "id": REQUEST_ID,
+    "time": "2026-02-20T09:21:40.118204Z",
+    "reason": "booking-conflict",
+    "command": "book",
+    "booking_id": OTHER_BOOKING_ID,
+    "resource_ids": [STAGE_ID],
+    "start_time": "2026-03-02T08:00:00Z",
+    "end_time": "2026-03-02T18:00:00Z",
+    "blocking_booking_ids": [BOOKING_ID],
+    "actor": ACTOR,
+    "request_id": REQUEST_ID,
+}
+REFUSALS: dict[str, JsonValue] = {"items": [REFUSAL], "next_cursor": CURSOR}
 CLAIM: dict[str, JsonValue] = {
     "resource_id": STAGE_ID,
     "booking_id": BOOKING_ID,

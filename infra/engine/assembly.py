@@ -24,6 +24,7 @@ from infra.log.door import PostgresDoor
 from infra.master_key import MasterKey
 from infra.pacing import Rounds
 from infra.postgres.pool import Pool, Waits, open_pool
+from infra.refusals.refusal import RefusedCommand
 from infra.usage.counting_door import CountingDoor
 
 LAPSE = to_json({"topic": HoldLapsed.TOPIC, "state": "{}"})
@@ -64,6 +65,7 @@ async def running_engine(
     connections: int = 10,
     ceilings: HoldCeilings = NO_CEILINGS,
     appended: Callable[[TenantId, int], None] = lambda _tenant_id, _events: None,
+    refused: Callable[[RefusedCommand], None] = lambda _refused: None,
 ) -> AsyncIterator[RunningEngine]:
     """Runs an engine. On leaving, what waits in its queue is committed and answered first.
 
@@ -76,6 +78,7 @@ async def running_engine(
         connections: how many at most; those of the queue's flights among them.
         ceilings: how many holds may be open, where nothing else is said of a tenant.
         appended: is told how many events were appended to whose log.
+        refused: is told of what a rule of the domain refused.
 
     Raises:
         RoleUnsafe: as that role the database would not keep tenants apart.
@@ -102,7 +105,7 @@ async def running_engine(
         loader = StreamLoader(pool, mapper)
         rounds = Rounds()
         engine = BookingEngine(
-            loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings
+            loader, queue, vault, mapper, lambda: datetime.now(UTC), rounds, ceilings, refused
         )
         forgetter = CustomerForgetter(pool, queue, vault, mapper, lambda: datetime.now(UTC))
         trail = AuditTrail(pool, mapper, rounds)

@@ -17,6 +17,7 @@ from infra.engine.command_facts import customer_in
 from infra.engine.decision import Decision, recorded
 from infra.engine.loading import StreamLoader
 from infra.engine.outcomes import refusal_in
+from infra.engine.refused import refused_command
 from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest, Refused, Result
 from infra.engine.sealing import Sealing
 from infra.engine.turns import Turns
@@ -26,6 +27,7 @@ from infra.errors import CommandFailed, Contended, OutcomeUnknown, Overloaded, U
 from infra.log.append import HoldCeilings, Outcome, Verdict
 from infra.log.commit_queue import CommitQueue, Series
 from infra.pacing import Pace, Rounds
+from infra.refusals.refusal import RefusedCommand
 
 ATTEMPTS = 4
 """How often a command is decided: again where what it was decided on had changed."""
@@ -55,6 +57,7 @@ class BookingEngine:
         clock: Callable[[], datetime],
         rounds: Rounds,
         ceilings: HoldCeilings,
+        refused: Callable[[RefusedCommand], None],
     ) -> None:
         """Keeps its parts; the composition root makes them.
 
@@ -66,6 +69,7 @@ class BookingEngine:
             clock: the time now, with a time zone; used only where the database's will check it.
             rounds: shared by all that takes long in this process.
             ceilings: how many holds may be open, where nothing else is said of a tenant.
+            refused: is told of what a rule of the domain refused, once; it neither waits nor fails.
         """
         self._loader = loader
         self._queue = queue
@@ -75,6 +79,7 @@ class BookingEngine:
         self._turns = Turns()
         self._rounds = rounds
         self._ceilings = ceilings
+        self._refused = refused
 
     async def execute(self, caller: Caller, request: CommandRequest) -> Result:
         """Does what one command asks.
@@ -260,7 +265,14 @@ class BookingEngine:
                 again.append(each.unit)
             else:
                 answers[each.unit] = answer
+                if isinstance(answer, Refused):
+                    self._note(each, answer)
         return again
+
+    def _note(self, sent: _Sent, refused: Refused) -> None:
+        noted = refused_command(sent.unit, sent.decision, sent.view, refused, self._clock())
+        if noted is not None:
+            self._refused(noted)
 
     async def _answer(
         self, unit: Unit, decision: Decision, view: View, outcome: Outcome | None

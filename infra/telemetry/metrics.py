@@ -73,6 +73,15 @@ class Metrics:
             "Requests refused by a rate limit.",
             registry=self._registry,
         )
+        self._refusals_dropped = Counter(
+            "booking_refusals_dropped",
+            "Refused commands that were not kept, since too many were waiting.",
+            registry=self._registry,
+        )
+
+    def refusals_dropped(self, refusals: int) -> None:
+        """So many refused commands could not be kept."""
+        self._refusals_dropped.inc(refusals)
 
     def rate_limited(self) -> None:
         """A request was refused by a rate limit."""

@@ -4,6 +4,7 @@ The OpenAPI document says which routes there are, and its examples tell one stor
 ids throughout; here these become a tenant's real ones, or ids that nobody has.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ IN_QUERIES: Mapping[str, list[str]] = {
     "from": ["2036-03-01T00:00:00Z"],
     "to": ["2036-04-01T00:00:00Z"],
 }
-WHEN_IT_WAS_DONE = {"/v1/audit-trail"}
+WHEN_IT_WAS_DONE = {"/v1/audit-trail", "/v1/refusals"}
 """Whose from and to are not of the story, but of the moments in which a test tells it."""
 
 NAMES_NOTHING = {
@@ -146,6 +147,17 @@ async def furnished(studio: Studio) -> Ids:
     }
 
 
+async def refused(studio: Studio, ids: Ids) -> None:
+    """Have a claim of the stage refused, and wait until that is kept."""
+    period = {"start_time": "2036-03-05T09:00:00Z", "end_time": "2036-03-05T10:00:00Z"}
+    answer = await studio.post("/v1/bookings", new_booking([ids["stage"]], **period))
+    assert answer.status_code == 409
+    for _ in range(80):
+        if (await studio.get(f"/v1/refusals?resource_id={ids['stage']}")).json()["items"]:
+            return
+        await asyncio.sleep(0.1)
+
+
 def nobodys() -> Ids:
     return {name: str(new_id()) for name in PLACEHOLDERS}  # in order, as those that were made are
 
@@ -204,6 +216,8 @@ async def test_the_same_requests_find_what_is_ones_own(
     for operation in ASKING:
         own, theirs = await furnished(studio), await furnished(other_studio)
         await projector.catch_up()
+        if operation.path == "/v1/refusals":
+            await refused(studio, own)
         mine = bytes_of(await operation.ask(studio, own, {}), own)
         other = bytes_of(await operation.ask(studio, theirs, {}), theirs)
         assert mine[0] in (200, 201, 409), (operation, mine)

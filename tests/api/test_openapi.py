@@ -23,6 +23,7 @@ from api.schemas import (
     forgetting,
     health,
     problem,
+    refusals,
     resource_bodies,
     resource_forms,
     usage,
@@ -44,8 +45,8 @@ OPERATIONS = [
 ]
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
-    command_forms, customer, events, forgetting, health, problem, resource_bodies, resource_forms,
-    usage, utilisation,
+    command_forms, customer, events, forgetting, health, problem, refusals, resource_bodies,
+    resource_forms, usage, utilisation,
 )  # fmt: skip
 MODELS = sorted(
     {

@@ -125,8 +125,21 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "auditor": "own select",
         "analyst": "own select",
     },
+    "refusal": {
+        "api": "own select",
+        "background": "all select insert delete",
+        "auditor": "own select",
+        "analyst": "own select",
+    },
+    "refusal_day": {
+        "api": "own select",
+        "background": "all select insert update(refusals)",
+        "auditor": "own select",
+        "analyst": "own select",
+    },
     "resource": {
         "api": "own select insert update",
+        "background": "all select(tenant_id,resource_id,timezone)",
         "projector": "all select insert update delete",
         "auditor": "own select",
         "analyst": "own select",

@@ -121,6 +121,16 @@ ROWS: Mapping[str, LiteralString] = {
                 '2027-03-01 18:00Z', 0, null, 'Pilot', null, 1, null, 'PO-1', '{}', 1, 1,
                 '2027-02-01Z', '2027-02-01Z')
     """,
+    "refusal": """
+        insert into booking.refusal
+        values (%(tenant)s, %(id)s, '2027-02-01Z', 'booking-conflict', 'book', %(id)s,
+                array[%(id)s]::uuid[], '2027-03-01 9:00Z', '2027-03-01 18:00Z',
+                array[%(id)s]::uuid[], 'key:1', 'request-1')
+    """,
+    "refusal_day": """
+        insert into booking.refusal_day
+        values (%(tenant)s, %(id)s, '2027-03-01', 'booking-conflict', 1)
+    """,
     "audit_trail": """
         insert into booking.audit_trail
         values (%(tenant)s, 1, 1, '2027-02-01Z', 'booking.booked', %(id)s, 1, array[%(id)s]::uuid[],

@@ -1,0 +1,131 @@
+"""What was refused by the rules of booking, to whom, and because of what."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from api.call import tenant_of
+from api.cursor import CursorScope
+from api.openapi import headers, kinds
+from api.openapi.declaration import Answer, operation
+from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
+from api.problems.problem import FieldError, ProblemError, validation_failed
+from api.reading import next_link
+from api.rendering import refusal_body
+from api.roles import Permission
+from api.schemas import examples
+from api.schemas.refusals import RefusalsBody
+from api.services import services_of
+from api.strict_route import StrictRoute
+from api.window import parse_query_time
+from domain.ids import ResourceId
+from infra.postgres.pool import reading
+from infra.refusals import RefusalFilter, RefusalPlace, list_refusals
+from infra.refusals.listing import BEGINNING
+
+Reason = Literal[
+    "booking-conflict",
+    "too-many-holds",
+    "resource-retired",
+    "unknown-resource",
+    "hold-lapsed",
+    "invalid-transition",
+]
+
+_PLACE = TypeAdapter(RefusalPlace)
+_TIME = {"type": "string", "format": "date-time", "examples": ["2026-02-20T00:00:00+01:00"]}
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.get(
+    "/v1/refusals",
+    **operation(
+        "listRefusals",
+        tag="log",
+        summary="List what was refused",
+        description="Commands that a rule of booking refused, newest first: what was wanted, and "
+        "which bookings were in the way. Each process writes what it refused every second, beside "
+        "the commands: in a flood, or while the database is sick, some may be missing. What is "
+        "older than 90 days goes, and of one tenant's more than 100,000 the oldest.",
+        permission=Permission.READ,
+        answer=Answer(
+            description="A page of refusals.",
+            model=RefusalsBody,
+            example=examples.REFUSALS,
+            headers=(headers.LINK,),
+        ),
+        problems=kinds.READ_PROBLEMS,
+    ),
+)
+async def read(
+    request: Request,
+    reason: Annotated[
+        Reason | None,
+        Query(description="Only refusals for this reason.", examples=["booking-conflict"]),
+    ] = None,
+    resource_id: Annotated[
+        ResourceId | None,
+        Query(
+            description="Only where this resource was wanted, alone or with others.",
+            examples=[examples.STAGE_ID],
+        ),
+    ] = None,
+    start: Annotated[
+        datetime | None,
+        PlainValidator(parse_query_time),
+        WithJsonSchema(_TIME),
+        Query(alias="from", description="Only what was refused at or after this time."),
+    ] = None,
+    end: Annotated[
+        datetime | None,
+        PlainValidator(parse_query_time),
+        WithJsonSchema(_TIME),
+        Query(alias="to", description="Only what was refused before this time."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE,
+) -> Response:
+    """Lists what was refused."""
+    if start is not None and end is not None and start >= end:
+        raise ProblemError(
+            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
+        )
+    wanted = RefusalFilter(reason=reason, resource_id=resource_id, start=start, end=end)
+    services, tenant_id = services_of(request), tenant_of(request)
+    bound = _scope(request, wanted)
+    before = services.cursors.open(_PLACE, cursor, bound) if cursor else BEGINNING
+    async with reading(services.pool, tenant_id) as conn:
+        # One more than shown tells whether there is another page.
+        found = await list_refusals(
+            conn, tenant_id=tenant_id, wanted=wanted, before=before, limit=limit + 1
+        )
+    shown = found[:limit]
+    next_cursor = None
+    if len(found) > limit:
+        last = shown[-1]
+        next_cursor = services.cursors.seal(
+            [last.refused_at.isoformat(), str(last.refusal_id)], bound
+        )
+    return Response(
+        to_json({"items": [refusal_body(each) for each in shown], "next_cursor": next_cursor}),
+        headers=None if next_cursor is None else next_link(request, cursor=next_cursor),
+        media_type="application/json",
+    )
+
+
+def _scope(request: Request, wanted: RefusalFilter) -> CursorScope:
+    return CursorScope(
+        tenant_id=tenant_of(request),
+        of="refusals",
+        filters={
+            "reason": wanted.reason,
+            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
+            "from": None if wanted.start is None else wanted.start.isoformat(),
+            "to": None if wanted.end is None else wanted.end.isoformat(),
+        },
+    )
