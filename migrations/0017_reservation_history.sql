@@ -16,7 +16,7 @@ create table booking.reservation_history (
     constraint reservation_history_pk primary key (tenant_id, generation, booking_id, known_from, resource_id)
 ) with (fillfactor = 90);
 create index reservation_history_of_resource
-    on booking.reservation_history (tenant_id, generation, resource_id, reach, start_time, booking_id, known_from);
+    on booking.reservation_history (tenant_id, generation, resource_id, reach, start_time, known_from);
 create index reservation_history_by_start
     on booking.reservation_history (tenant_id, generation, reach, start_time, booking_id, known_from) where is_first;
 

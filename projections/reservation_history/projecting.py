@@ -34,29 +34,34 @@ Time = datetime | str
 """A time as a column has it, or as an event does."""
 
 # What is known of a booking last began at the highest position: the key leads there, however long
-# the booking's history is.
+# the booking's history is. Rows are looked up by their keys, and then by their places: no planner
+# that thinks little of the table can choose to read all of it.
 _END = """
+with ended as materialized (
+    select ending.known_until, known.place
+      from unnest(%(bookings)s::uuid[], %(positions)s::bigint[]) ending (booking_id, known_until)
+     cross join lateral (
+               select ctid as place
+                 from reservation_history
+                where tenant_id = %(tenant_id)s
+                  and generation = %(generation)s
+                  and booking_id = ending.booking_id
+                  and known_from = (
+                          select known_from
+                            from reservation_history
+                           where tenant_id = %(tenant_id)s
+                             and generation = %(generation)s
+                             and booking_id = ending.booking_id
+                           order by known_from desc
+                           limit 1)
+               offset 0
+           ) known
+)
 update reservation_history
-   set known_until = last.known_until
-  from (
-           select ended.booking_id, ended.known_until,
-                  (select known_from
-                     from reservation_history
-                    where tenant_id = %(tenant_id)s
-                      and generation = %(generation)s
-                      and booking_id = ended.booking_id
-                    order by known_from desc
-                    limit 1) as known_from
-             from unnest(%(bookings)s::uuid[], %(positions)s::bigint[])
-                  ended (booking_id, known_until)
-           offset 0
-       ) last
- where reservation_history.tenant_id = %(tenant_id)s
-   and reservation_history.generation = %(generation)s
-   and reservation_history.booking_id = last.booking_id
-   and reservation_history.known_from = last.known_from
-returning reservation_history.booking_id, resource_id, is_first, start_time, end_time, reach,
-          hold_expires_at
+   set known_until = ended.known_until
+  from ended
+ where ctid = ended.place
+returning booking_id, resource_id, is_first, start_time, end_time, reach, hold_expires_at
 """
 
 _KNOW = """
