@@ -5,16 +5,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
-from pydantic_core import to_json
 from starlette.responses import Response
 
 from api.call import tenant_of
 from api.cursor import CursorScope
-from api.openapi import headers, kinds
+from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
 from api.problems.problem import FieldError, ProblemError, validation_failed
-from api.reading import next_link
+from api.reading import found_page, snapshot
 from api.rendering import refusal_body
 from api.roles import Permission
 from api.schemas import examples
@@ -23,7 +22,6 @@ from api.services import services_of
 from api.strict_route import StrictRoute
 from api.window import parse_query_time
 from domain.ids import ResourceId
-from infra.postgres.pool import reading
 from infra.refusals import RefusalFilter, RefusalPlace, list_refusals
 from infra.refusals.listing import BEGINNING
 
@@ -53,11 +51,12 @@ router = APIRouter(route_class=StrictRoute)
         "the commands: in a flood, or while the database is sick, some may be missing. What is "
         "older than 90 days goes, and of one tenant's more than 100,000 the oldest.",
         permission=Permission.READ,
+        takes=kinds.READ_HEADERS,
         answer=Answer(
             description="A page of refusals.",
             model=RefusalsBody,
             example=examples.REFUSALS,
-            headers=(headers.LINK,),
+            headers=kinds.ANSWERS_PAGE,
         ),
         problems=kinds.READ_PROBLEMS,
     ),
@@ -99,22 +98,23 @@ async def read(
     services, tenant_id = services_of(request), tenant_of(request)
     bound = _scope(request, wanted)
     before = services.cursors.open(_PLACE, cursor, bound) if cursor else BEGINNING
-    async with reading(services.pool, tenant_id) as conn:
+    async with snapshot(request) as look:
         # One more than shown tells whether there is another page.
-        found = await list_refusals(
-            conn, tenant_id=tenant_id, wanted=wanted, before=before, limit=limit + 1
+        refused = await list_refusals(
+            look.conn, tenant_id=tenant_id, wanted=wanted, before=before, limit=limit + 1
         )
-    shown = found[:limit]
+    shown = refused[:limit]
     next_cursor = None
-    if len(found) > limit:
+    if len(refused) > limit:
         last = shown[-1]
         next_cursor = services.cursors.seal(
             [last.refused_at.isoformat(), str(last.refusal_id)], bound
         )
-    return Response(
-        to_json({"items": [refusal_body(each) for each in shown], "next_cursor": next_cursor}),
-        headers=None if next_cursor is None else next_link(request, cursor=next_cursor),
-        media_type="application/json",
+    return found_page(
+        request,
+        [refusal_body(each) for each in shown],
+        next_cursor=next_cursor,
+        as_of=look.head,
     )
 
 
