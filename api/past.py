@@ -42,7 +42,7 @@ AsOf = Annotated[
                 {"type": "integer", "minimum": 0, "maximum": MAX_POSITION},
                 {"type": "string", "format": "date-time"},
             ],
-            "examples": ["2026-03-01T09:00:00+01:00"],
+            "examples": [3, "2026-03-01T09:00:00+01:00"],
         }
     ),
     Query(

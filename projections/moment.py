@@ -17,7 +17,7 @@ select recorded_at
 
 # Positions have no gaps and the times of recording never go backwards, so the last event by a time
 # is found by halving the log: twenty look-ups in a million events, and no index for writers to keep
-# up.
+# up. Without `offset 0`, the planner would read the whole log at once, and join it.
 _LAST_AT = """
 with recursive part as (
     select 0::bigint as first, seq as last
@@ -32,6 +32,7 @@ with recursive part as (
                  from booking.event
                 where tenant_id = %(tenant_id)s
                   and seq = (first + last + 1) / 2
+               offset 0
            ) halfway
      where first < last
 )

@@ -12,7 +12,8 @@ from projections.bookings.reach import REACHES, earliest_starts
 from projections.moment import Moment
 from projections.reservation.availability import Availability, availability_of, most_rows
 
-# What the live query answers, in the same form: a row for each resource, its claims as bytes.
+# What the live query answers, in the same form: a row for each resource, its claims as bytes. With
+# `offset 0`, the claims of each class are looked up; else the planner would join the whole history.
 _OCCUPIED = """
 with wanted as materialized (
     select asked.resource_id,
@@ -47,6 +48,7 @@ select resource_id, retired,
                                     and (known_until is null or known_until > %(position)s)
                                     and status in ('held', 'confirmed')
                                     and (hold_expires_at is null or hold_expires_at > %(time)s)
+                                 offset 0
                              ) known
                   ) claim on true
             limit %(limit)s
