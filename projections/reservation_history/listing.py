@@ -18,7 +18,7 @@ from projections.bookings.listing import FAR_AHEAD, BookingFilter
 from projections.bookings.reach import LONG_AGO, REACHES, earliest_starts
 from projections.moment import Moment
 
-LOOK_AHEAD = 2000
+LOOK_AHEAD = 1000
 """How many rows a page may look at to find those that were known at the moment."""
 
 # One of the two ways to what is looked at, by what is asked; PostgreSQL does not begin the other.
