@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from httpx import Response
 
+from infra.database import Database
 from infra.projecting import ProjectionRunner
 from projections.reservation_history import listing
 from tests.api.conftest import DAY, Json, Studio, assert_problem, pointers
@@ -111,9 +113,12 @@ async def test_before_there_was_anything_nothing_is_found(
 
 
 async def test_pages_of_the_past_agree_and_every_booking_is_on_one(
-    studio: Studio, projector: ProjectionRunner, monkeypatch: pytest.MonkeyPatch
+    studio: Studio,
+    projector: ProjectionRunner,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listing, "LOOK_AHEAD", 5)
+    monkeypatch.setattr(listing, "LOOK_AHEAD", 4)
     stage = await studio.resource()
     bookings = []
     for day in range(6):
@@ -154,6 +159,15 @@ async def test_pages_of_the_past_agree_and_every_booking_is_on_one(
             assert pointers(assert_problem(other, 422, "validation-failed")) == ["/query/cursor"]
             now = await studio.get(f"{query}&cursor={cursor}")
             assert_problem(now, 422, "validation-failed")
+
+
+    # An event that was being committed just then turns out to be one of that time.
+    list_then = as_of("/v1/bookings?limit=2", moment)
+    first = await studio.get(list_then)
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("update booking.event set recorded_at = %s where seq = 14", [moment])
+    assert len(await all_pages(studio, list_then, first)) == 6
+    assert (await studio.get(list_then)).headers["Event-Position"] == "14"
 
 
 async def all_pages(studio: Studio, path: str, page: Response) -> list[Json]:
