@@ -160,7 +160,6 @@ async def test_pages_of_the_past_agree_and_every_booking_is_on_one(
             now = await studio.get(f"{query}&cursor={cursor}")
             assert_problem(now, 422, "validation-failed")
 
-
     # An event that was being committed just then turns out to be one of that time.
     list_then = as_of("/v1/bookings?limit=2", moment)
     first = await studio.get(list_then)
