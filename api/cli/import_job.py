@@ -27,7 +27,7 @@ from infra.importing.planning import InvalidRow, PlannedRow, Planner, TableForm
 from infra.importing.reading import CsvFile, WrongFile, decoded
 from infra.importing.report import ReportFile
 from infra.importing.running import FindByNames, Importer, ImportStopped
-from infra.kept_secrets import master_secret
+from infra.kept_secrets import master_key_of
 from infra.master_key import MasterKey
 from infra.postgres.pool import Pool, reading
 from infra.settings import Settings
@@ -84,7 +84,7 @@ def run_import(job: ImportJob, settings: Settings, result: ImportResult) -> None
             tenant_id = tenant_named(conn, job.tenant)
         tell = stack.enter_context(_telling(job.report, result))
         rows = stack.enter_context(_progress(table, job.file, planner.rows(tenant_id)))
-        master_key = MasterKey(master_secret(settings))
+        master_key = master_key_of(settings)
         spare_the_long_lived()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the server's
             runner.run(

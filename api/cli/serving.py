@@ -17,7 +17,9 @@ from api.projecting import run_projector
 from api.scheduling import run_scheduler
 from infra.database import Database, migrated, open_database, usable
 from infra.demo import demo_api_key
+from infra.kept_secrets import master_key_of
 from infra.settings import Settings, hand_to_workers
+from infra.wrapped_secrets import open_secrets
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +41,7 @@ def serve(port: Port = None, workers: Workers = 1) -> None:
 
     def prepare(database: Database) -> list[str]:
         migrated(database)
+        open_secrets(database.runtime_dsn, master_key_of(settings))
         if settings.embedded:
             return [f"API key of the tenant demo: {demo_api_key(settings, database)}"]
         return [
@@ -55,6 +58,7 @@ def api(port: Port = None, workers: Workers = 1) -> None:
 
     def prepare(database: Database) -> list[str]:
         usable(database, settings)
+        open_secrets(database.runtime_dsn, master_key_of(settings))
         return [
             "Lists follow the log as long as a projector runs too: booking projector",
             "Holds lapse as long as a scheduler runs too:          booking scheduler",
@@ -75,6 +79,7 @@ def scheduler() -> None:
     """Lapse holds that have expired, and purge old receipts, until stopped."""
     settings = prepared_settings()
     with stopped_by_signals(), prepared_database(settings) as database, finishing():
+        open_secrets(database.runtime_dsn, master_key_of(settings))
         _log.info("the scheduler works; stop it with Ctrl-C")
         work = partial(run_scheduler, database.runtime_dsn, settings)
         asyncio.run(until(asyncio.Event(), work))
