@@ -123,7 +123,7 @@ def opened(kept: Mapping[str, Wrapped], master_key: MasterKey) -> InstallationSe
         )
     except MasterKeyMissing as error:
         raise WrongMasterKey(_told_missing({error.master_key_id}, master_key)) from error
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         raise WrongMasterKey(
             "A row of booking.wrapped_secret was altered. Restore it from a backup."
         ) from error
