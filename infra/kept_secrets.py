@@ -17,7 +17,7 @@ from infra.settings import (
     decode_secret,
 )
 
-_MASTER_KEY_FILE = "master.key"
+MASTER_KEY_FILE = "master.key"
 _SIGNING_KEY_FILE = "signing.key"
 _PRIVATE = 0o600
 
@@ -36,7 +36,7 @@ def master_key_of(settings: Settings) -> MasterKey:
     also = [key.get_secret_value() for key in settings.master_keys_also]
     if settings.master_key is not None:
         return MasterKey(settings.master_key.get_secret_value(), also)
-    file = settings.data_dir / _MASTER_KEY_FILE
+    file = settings.data_dir / MASTER_KEY_FILE
     if not file.exists() and (settings.data_dir / "postgres" / "cluster").exists():
         # A new one would look like it worked, and leave everything sealed so far unreadable.
         raise SettingsError(

@@ -16,10 +16,9 @@ from psycopg.rows import TupleRow, class_row
 
 from infra.master_key import UNNAMED, MasterKey, Wrapped, Wrapping
 from infra.wrapped_secrets import (
+    InstallationSecrets,
     customer_key_place,
     customer_key_wrapping,
-    kept_secrets,
-    opened,
     secret_place,
     secret_wrapping,
 )
@@ -100,6 +99,7 @@ def wrapped_under(conn: Connection[TupleRow]) -> list[WrappedUnder]:
 def rewrap(
     conn: Connection[TupleRow],
     master_key: MasterKey,
+    secrets: InstallationSecrets,
     tell: Callable[[int], None],
     batch: int = BATCH,
 ) -> None:
@@ -108,18 +108,16 @@ def rewrap(
     Args:
         conn: of the tables' owner, in autocommit.
         master_key: as it is set.
+        secrets: the installation's.
         tell: is told after each batch how many keys of customers were in it.
         batch: how many there are at most.
 
     Raises:
-        WrongMasterKey: the secrets of the installation cannot be opened.
+        MasterKeyMissing: a secret of the installation cannot be opened.
         cryptography.exceptions.InvalidTag: a customer's key was altered.
     """
     conn.execute(_LIMITS)
-    kept = kept_secrets(conn)
-    if not kept:
-        return  # none of the processes that keep them has run yet: its first start comes first
-    wrapping = customer_key_wrapping(master_key, opened(kept, master_key))
+    wrapping = customer_key_wrapping(master_key, secrets)
     pauses = 0
     while others := _openable(conn, master_key):
         done = sum(_rewrap_some(conn, wrapping, under, master_key.id, batch) for under in others)

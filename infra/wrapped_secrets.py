@@ -15,7 +15,7 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
-from infra.master_key import UNNAMED, MasterKey, MasterKeyMissing, Wrapped, Wrapping
+from infra.master_key import UNNAMED, MasterKey, Wrapped, Wrapping
 
 CUSTOMER_KEY_WRAPPING = "customer-key-wrapping"
 
@@ -87,46 +87,20 @@ def open_secrets(runtime_dsn: str, master_key: MasterKey) -> InstallationSecrets
         master_key: as it is set.
 
     Raises:
-        WrongMasterKey: something is wrapped under a master key that is not at hand.
+        WrongMasterKey: something is wrapped under a master key that is not at hand, or altered.
         psycopg.OperationalError: the server cannot be reached.
     """
     dsn = make_conninfo(runtime_dsn, connect_timeout=10, application_name="booking secrets")
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(_BEGIN)
-        kept = kept_secrets(conn)
+        kept = _kept(conn)
         if len(kept) < len(PURPOSES):
             _keep_first(conn, master_key)
-            kept = kept_secrets(conn)
+            kept = _kept(conn)
         missing = {key_id for (key_id,) in conn.execute(_IN_USE)} - master_key.ids
     if missing:
         raise WrongMasterKey(_told_missing(missing, master_key))
-    return opened(kept, master_key)
-
-
-def opened(kept: Mapping[str, Wrapped], master_key: MasterKey) -> InstallationSecrets:
-    """Opens secrets that were read.
-
-    Args:
-        kept: all of them, by their purposes.
-        master_key: as it is set.
-
-    Raises:
-        WrongMasterKey: one cannot be opened.
-    """
-    wrapping = secret_wrapping(master_key)
-    try:
-        return InstallationSecrets(
-            **{
-                name: wrapping.unwrap(kept[purpose], secret_place(purpose))
-                for name, purpose in PURPOSES.items()
-            }
-        )
-    except MasterKeyMissing as error:
-        raise WrongMasterKey(_told_missing({error.master_key_id}, master_key)) from error
-    except (InvalidTag, ValueError) as error:
-        raise WrongMasterKey(
-            "A row of booking.wrapped_secret was altered. Restore it from a backup."
-        ) from error
+    return _opened(kept, master_key)
 
 
 def secret_wrapping(master_key: MasterKey) -> Wrapping:
@@ -167,13 +141,23 @@ def customer_key_place(tenant_id: UUID, key_id: UUID) -> bytes:
     return tenant_id.bytes + key_id.bytes
 
 
-def kept_secrets(conn: Connection[TupleRow]) -> dict[str, Wrapped]:
-    """Reads the secrets, by their purposes; there is none before the first process began.
-
-    Args:
-        conn: of `booking_background`, or of the tables' owner.
-    """
+def _kept(conn: Connection[TupleRow]) -> dict[str, Wrapped]:
     return {row[0]: Wrapped(row[1], row[2]) for row in conn.execute(_KEPT)}
+
+
+def _opened(kept: Mapping[str, Wrapped], master_key: MasterKey) -> InstallationSecrets:
+    wrapping = secret_wrapping(master_key)
+    try:
+        return InstallationSecrets(
+            **{
+                name: wrapping.unwrap(kept[purpose], secret_place(purpose))
+                for name, purpose in PURPOSES.items()
+            }
+        )
+    except (InvalidTag, ValueError) as error:
+        raise WrongMasterKey(
+            "A row of booking.wrapped_secret was altered. Restore it from a backup."
+        ) from error
 
 
 def _keep_first(conn: Connection[TupleRow], master_key: MasterKey) -> None:

@@ -3,7 +3,6 @@
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import psycopg
 import typer
@@ -12,10 +11,12 @@ from psycopg.rows import TupleRow
 from pydantic import JsonValue
 
 from api.cli.workplace import AsJson, answer, prepared_database, prepared_settings
-from infra.kept_secrets import master_key_of
+from infra.database import Database
+from infra.kept_secrets import MASTER_KEY_FILE, master_key_of
 from infra.master_key import KEY_BYTES, UNNAMED, MasterKey
 from infra.rewrapping import WrappedUnder, rewrap, wrapped_under
 from infra.settings import Settings
+from infra.wrapped_secrets import open_secrets
 
 FINDING = 1
 
@@ -40,9 +41,9 @@ def new(*, as_json: AsJson = False) -> None:
 def status(*, as_json: AsJson = False) -> None:
     """Tell how much is wrapped under which master key; exit 1 if not all is under one."""
     settings = prepared_settings()
-    with _owner(settings) as conn:
+    with prepared_database(settings) as database, _owner(database) as conn:
         found = wrapped_under(conn)
-    _tell(found, master_key_of(settings), as_json=as_json)
+    _tell(found, settings, as_json=as_json)
 
 
 @masterkey.command("rewrap")
@@ -54,26 +55,23 @@ def rewrap_all(*, as_json: AsJson = False) -> None:
     settings = prepared_settings()
     master_key = master_key_of(settings)
     done: list[int] = []
-    with _owner(settings) as conn:
-        rewrap(conn, master_key, done.append)
+    with prepared_database(settings) as database, _owner(database) as conn:
+        kept = open_secrets(database.runtime_dsn, master_key)
+        rewrap(conn, master_key, kept, done.append)
         found = wrapped_under(conn)
     if not as_json:
         typer.echo(f"Wrapped anew: {sum(done):,} customers' keys.")
-    _tell(found, master_key, as_json=as_json)
+    _tell(found, settings, as_json=as_json)
 
 
-@contextmanager
-def _owner(settings: Settings) -> Iterator[Connection[TupleRow]]:
-    with (
-        prepared_database(settings) as database,
-        psycopg.connect(database.owner_dsn, autocommit=True, application_name="booking") as conn,
-    ):
-        yield conn
+def _owner(database: Database) -> Connection[TupleRow]:
+    return psycopg.connect(database.owner_dsn, autocommit=True, application_name="booking")
 
 
-def _tell(found: Sequence[WrappedUnder], master_key: MasterKey, *, as_json: bool) -> None:
+def _tell(found: Sequence[WrappedUnder], settings: Settings, *, as_json: bool) -> None:
+    master_key = master_key_of(settings)
     others = [each for each in found if each.master_key_id != master_key.id]
-    text = "\n".join([*_lines(found, master_key), _next_step(others, master_key)])
+    text = "\n".join([*_lines(found, master_key), _next_step(others, settings)])
     facts: list[JsonValue] = [
         {
             "id": each.master_key_id.hex(),
@@ -108,7 +106,8 @@ def _state(key_id: bytes, master_key: MasterKey) -> str:
     return "at hand" if key_id in master_key.ids | {UNNAMED} else "missing"
 
 
-def _next_step(others: Sequence[WrappedUnder], master_key: MasterKey) -> str:
+def _next_step(others: Sequence[WrappedUnder], settings: Settings) -> str:
+    master_key = master_key_of(settings)
     missing = [each for each in others if _state(each.master_key_id, master_key) == "missing"]
     if missing:
         named = ", ".join(each.master_key_id.hex() for each in missing)
@@ -121,7 +120,10 @@ def _next_step(others: Sequence[WrappedUnder], master_key: MasterKey) -> str:
     idle = ", ".join(sorted(key_id.hex() for key_id in master_key.ids - {master_key.id}))
     if not idle:
         return "All is under the key in force."
+    kept_in = "BOOKING_MASTER_KEYS_ALSO"
+    if settings.master_key is None:
+        kept_in = str(settings.data_dir / MASTER_KEY_FILE)
     return (
-        f"All is under the key in force. If it is so in every process (BOOKING_MASTER_KEY), {idle} "
-        "is needed only for older backups: take it out of BOOKING_MASTER_KEYS_ALSO."
+        f"All is under the key in force. Where that is so in every process, {idle} is needed for "
+        f"older backups only: take it out of {kept_in}."
     )

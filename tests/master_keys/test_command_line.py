@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from api.cli import _EXPECTED, app, workplace
 from infra.master_key import MasterKey
@@ -47,7 +46,7 @@ def test_the_steps_from_one_master_key_to_the_next(ledger: Ledger, booking: Book
     assert f"{OLD.id.hex()}  at hand               3        4" in before.output
     assert "booking masterkey rewrap" in before.output
     assert "Wrapped anew: 3 customers' keys." in rewrapped.output
-    assert f"{OLD.id.hex()} is needed only for older backups" in rewrapped.output
+    assert f"{OLD.id.hex()} is needed for older backups only" in rewrapped.output
     assert json.loads(after.output)["master_keys"] == [
         {"id": NEW.id.hex(), "state": "in force", "customer_keys": 3, "secrets": 4},
         {"id": OLD.id.hex(), "state": "at hand", "customer_keys": 0, "secrets": 0},

@@ -32,8 +32,9 @@ SECRETS = 4
 
 def rewrap_all(ledger: Ledger, batch: int = 2) -> list[int]:
     told: list[int] = []
+    kept = open_secrets(ledger.database.runtime_dsn, NEW_OF_BOTH)
     with ledger.owner() as owner:
-        rewrap(owner, NEW_OF_BOTH, told.append, batch)
+        rewrap(owner, NEW_OF_BOTH, kept, told.append, batch)
     return told
 
 
@@ -46,7 +47,7 @@ async def test_bookings_go_on_while_the_key_is_replaced_and_the_old_one_is_neede
         booking, names = Event(), count(3)
 
         async def caller(running: RunningEngine) -> None:
-            for nth in range(12):
+            for nth in range(8):
                 known = f"person-{nth % 3}"
                 await ledger.book(running, f"person-{next(names)}" if nth % 2 else known)
 
@@ -106,8 +107,9 @@ async def test_a_key_that_somebody_is_at_is_left_alone_until_they_are_done(ledge
     told = Event()
 
     def wrapping() -> None:
+        kept = open_secrets(ledger.database.runtime_dsn, NEW_OF_BOTH)
         with ledger.owner() as owner:
-            rewrap(owner, NEW_OF_BOTH, lambda _: told.set())
+            rewrap(owner, NEW_OF_BOTH, kept, lambda _: told.set())
 
     with psycopg.connect(ledger.database.owner_dsn) as other:
         other.execute("delete from booking.customer_key where key_id = %s", [min(ledger.keys())])
