@@ -60,7 +60,7 @@ def rewrap_all(*, as_json: AsJson = False) -> None:
         rewrap(conn, master_key, kept, done.append)
         found = wrapped_under(conn)
     if not as_json:
-        typer.echo(f"Wrapped anew: {sum(done):,} customers' keys.")
+        typer.echo(f"Customers' keys wrapped anew: {sum(done):,}.")
     _tell(found, settings, as_json=as_json)
 
 
