@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import structlog
@@ -49,7 +49,7 @@ class DataKey:
 
     tenant_id: TenantId
     key_id: UUID
-    secret: bytes
+    secret: bytes = field(repr=False)
     unkept: CustomerKeyRow | None = None
 
     def seal(self, customer: Customer, stream_id: UUID, version: int) -> SealedCustomer:
