@@ -13,7 +13,6 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
-from api.bootstrap import running_services
 from api.cli.import_summary import ImportResult
 from api.cli.signals import finishing, stopped_by_signals
 from api.garbage import spare_the_long_lived
@@ -101,6 +100,8 @@ async def _import(
     rows: Rows,
     tell: Tell,
 ) -> None:
+    from api.bootstrap import running_services  # noqa: PLC0415 - slow to load, and no other command's
+
     async with running_services(runtime_dsn, master_key, connections=CONNECTIONS) as services:
         importer = Importer(
             services.engine,
