@@ -99,7 +99,7 @@ async def _import(
     rows: Rows,
     tell: Tell,
 ) -> None:
-    from api.bootstrap import running_services  # noqa: PLC0415 - slow to load, and no other command's
+    from api.bootstrap import running_services  # noqa: PLC0415 - slow to load; others need none
 
     async with running_services(runtime_dsn, master_key, connections=CONNECTIONS) as services:
         importer = Importer(
