@@ -13,7 +13,6 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
-from api.bootstrap import running_services
 from api.cli.import_summary import ImportResult
 from api.cli.signals import finishing, stopped_by_signals
 from api.cli.workplace import prepared_database
@@ -100,6 +99,8 @@ async def _import(
     rows: Rows,
     tell: Tell,
 ) -> None:
+    from api.bootstrap import running_services  # noqa: PLC0415 - slow to load; others need none
+
     async with running_services(runtime_dsn, master_key, connections=CONNECTIONS) as services:
         importer = Importer(
             services.engine,
