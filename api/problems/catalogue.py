@@ -333,8 +333,8 @@ PROJECTION_BEHIND = ProblemKind(
     status=HTTPStatus.SERVICE_UNAVAILABLE,
     title="The read model has not come that far yet",
     meaning="The model behind the read did not reach `Min-Event-Position` within 2 seconds, or is "
-    "still being built for the first time. A single booking, calendar and availability are never "
-    "behind.",
+    "still being built for the first time; or it has not come as far as `as_of`. A single booking "
+    "is never behind, nor are calendar and availability as they are now.",
     remedy="Wait for as many seconds as the header `Retry-After` says, then read again.",
     detail="bookings is not there yet. Try again in 1 s.",
 )
