@@ -170,7 +170,7 @@ class BookingEngine:
         Raises:
             Overloaded: the database could not be asked in time.
         """
-        view = await self._loader.as_of(tenant_id, booking_ids, position)
+        view = await self._loader.as_of(tenant_id, booking_ids, position, Pace(self._rounds))
         found = {each: view.loaded[each] for each in booking_ids if each in view.loaded}
         sealed = {
             each: SealedIn(loaded.aggregate.customer, each, loaded.aggregate.customer_version)
@@ -357,7 +357,7 @@ class BookingEngine:
         tenant_id = unit.caller.tenant_id
         streams = [UUID(str(stream)) for stream in cast("list[str]", outcome.facts["streams"])]
         as_of = cast("int", outcome.last_seq)
-        view = await self._loader.as_of(tenant_id, set(streams), as_of)
+        view = await self._loader.as_of(tenant_id, set(streams), as_of, Pace(self._rounds))
         return [
             await self._opened(tenant_id, _found(view.loaded[stream], as_of, replayed=True))
             for stream in streams

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from domain.ids import TenantId
 from domain.mapper import EventMapper
-from infra.engine.view import View, restore
+from infra.engine.view import Loaded, View, restore
 from infra.log.reader import Head, RecordedEvent, select_head, select_streams
+from infra.pacing import Pace
 from infra.postgres.pool import Pool, reading
 
 Streams = dict[UUID, list[RecordedEvent]]
@@ -90,13 +91,16 @@ class StreamLoader:
             streams[stream] = events
         return self._view(streams, now, 0, fresh=False)
 
-    async def as_of(self, tenant_id: TenantId, stream_ids: Collection[UUID], until: int) -> View:
+    async def as_of(
+        self, tenant_id: TenantId, stream_ids: Collection[UUID], until: int, pace: Pace
+    ) -> View:
         """Looks at streams as they were at a position.
 
         Args:
             tenant_id: whose.
             stream_ids: which.
             until: the last position that counts.
+            pace: of the work; they may be many, and long.
 
         Raises:
             Overloaded: the database could not be asked in time.
@@ -104,7 +108,13 @@ class StreamLoader:
         async with reading(self._pool, tenant_id) as connection:
             head = await select_head(connection, tenant_id)
             streams = await select_streams(connection, tenant_id, stream_ids, until)
-        return self._view(streams, head.now, until, fresh=True)
+        loaded: dict[UUID, Loaded] = {}
+        for stream, events in streams.items():
+            await pace.pause()
+            thing = restore(self._mapper, events)
+            if thing is not None:
+                loaded[stream] = thing
+        return View(now=head.now, head=until, loaded=loaded, fresh=True)
 
     def remember(self, tenant_id: TenantId, appended: Sequence[RecordedEvent]) -> None:
         """Keeps events just appended, where the rest of their streams is remembered.
