@@ -36,10 +36,10 @@ router = APIRouter(route_class=StrictRoute)
         "readUtilisation",
         tag="operations",
         summary="Read how much of resources' days was used",
-        description="For each resource and day of its own time zone on which anything was booked: "
-        "how long, by what the bookings are now; how many start in it, and how long before they "
-        "were made. It follows the log within moments: `Min-Event-Position` waits for a write of "
-        "yours.",
+        description="For each resource and day of its own time zone on which anything was booked "
+        "or refused: how long, by what the bookings are now; how many start in it, and how long "
+        "before they were made; how many commands were refused. It follows the log within moments: "
+        "`Min-Event-Position` waits for a write of yours.",
         permission=Permission.READ,
         takes=kinds.READ_HEADERS,
         answer=Answer(

@@ -54,7 +54,7 @@ _BOOKINGS = (
 VIEWS: Mapping[str, Mapping[Role, str]] = {
     f"analytics.{name}": {"api": "own select", "analyst": "own select"}
     for name in (
-        *("booking_resources", "bookings", "freshness"),
+        *("booking_resources", "bookings", "freshness", "refusal_days", "refusals"),
         *("reservations", "resources", "tenants", "utilisation"),
     )
 }
