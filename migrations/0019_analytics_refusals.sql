@@ -1,4 +1,28 @@
--- Analysts see what was refused: one by one, by the day, and beside what was booked.
+-- Analysts see what was refused: one by one, by the day, and beside what was booked. Auditors see what analysts see, and who did what.
+--
+-- An auditor reads no more of a booking's row than an analyst does: what else it says stands in the log, which auditors have.
+
+create policy auditor_own_tenants on booking.projection_checkpoint for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+create policy auditor_own_tenants on booking.bookings for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+create policy auditor_own_tenants on booking.bookings_resource for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+create policy auditor_own_tenants on booking.utilisation for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+create policy auditor_own_tenants on booking.utilisation_resource for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+create policy auditor_own_tenants on booking.audit_trail for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+create policy auditor_own_tenants on booking.audit_trail_resource for select to booking_auditor using (tenant_id = any (array(
+    select mine.tenant_id from booking.reader_login mine where mine.login = session_user and mine.role = 'auditor')));
+
+grant select (tenant_id, projection, generation, seq, is_live, parked_at) on booking.projection_checkpoint to booking_auditor;
+grant select (tenant_id, generation, booking_id, status, resource_ids, start_time, end_time, reach, hold_expires_at, title, reference,
+              attributes, version, position, created_at, updated_at) on booking.bookings to booking_auditor;
+grant select on booking.bookings_resource, booking.utilisation, booking.utilisation_resource, booking.audit_trail,
+                booking.audit_trail_resource to booking_auditor;
+grant execute on function booking.day_begins (text, date) to booking_auditor;
 
 create view analytics.refusals with (security_invoker = true) as
 select tenant_id, refusal_id, refused_at, reason, command, booking_id, resource_ids, start_time, end_time, blocking_ids, actor,
@@ -85,4 +109,32 @@ comment on view analytics.utilisation is
     'How much of each resource''s local days was booked, by what the bookings are now, and how often it was refused; a day on which neither happened has no row. True as of the position of utilisation in freshness; refusals as of this moment.';
 comment on column analytics.utilisation.refusals is 'Commands that were refused and wanted a period that begins in the day, whatever the reason: refusal_days has them by reason.';
 
+create view analytics.audit_trail with (security_invoker = true) as
+select line.tenant_id, line.position, line.recorded_at, line.topic, line.subject_id, line.version, line.resource_ids,
+       line.left_ids as left_resource_ids, line.actor, line.impersonator, line.request_id, line.traceparent, line.command_id, line.reason
+  from booking.audit_trail line
+  join booking.projection_checkpoint live
+    on live.tenant_id = line.tenant_id
+   and live.projection = 'audit_trail'
+   and live.generation = line.generation
+   and live.is_live;
+comment on view analytics.audit_trail is
+    'Who did what: a line for each event of the log. For auditors alone. True as of the position of audit_trail in freshness.';
+comment on column analytics.audit_trail.tenant_id is 'Whose log.';
+comment on column analytics.audit_trail.position is 'The position of the event in it.';
+comment on column analytics.audit_trail.recorded_at is 'When it was recorded.';
+comment on column analytics.audit_trail.topic is 'What happened, as booking.hold_placed.';
+comment on column analytics.audit_trail.subject_id is 'The booking, resource or customer''s key that it happened to.';
+comment on column analytics.audit_trail.version is 'Its how-manieth event this is.';
+comment on column analytics.audit_trail.resource_ids is 'The resources that it concerns after the event.';
+comment on column analytics.audit_trail.left_resource_ids is 'Those that it concerned until then, and no more.';
+comment on column analytics.audit_trail.actor is 'Who did it: an API key or a user, by id; booking.person tells of users.';
+comment on column analytics.audit_trail.impersonator is 'Who acted in the user''s place; null for nobody.';
+comment on column analytics.audit_trail.request_id is 'By which request.';
+comment on column analytics.audit_trail.traceparent is 'In which trace (W3C Trace Context); null for none.';
+comment on column analytics.audit_trail.command_id is 'By which command of the request; null where it is not told.';
+comment on column analytics.audit_trail.reason is 'Why, as it was written; null where no reason was given.';
+
+grant usage on schema analytics to booking_auditor;
+grant select on all tables in schema analytics to booking_auditor;
 grant select on analytics.refusals, analytics.refusal_days to booking_analyst, booking_api;
