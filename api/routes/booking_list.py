@@ -1,10 +1,9 @@
 """Finding bookings: the list of all, narrowed by filters."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.call import tenant_of
@@ -12,7 +11,6 @@ from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
-from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.reading import found_page, projected
 from api.rendering import listed_booking_body
 from api.roles import Permission
@@ -21,7 +19,7 @@ from api.schemas.booking_bodies import BookingListBody
 from api.schemas.fields import Reference
 from api.services import services_of
 from api.strict_route import StrictRoute
-from api.window import parse_query_time
+from api.window import OpenEnd, check_order
 from domain.ids import ResourceId
 from domain.status import BookingStatus
 from infra.customer_vault import SealedIn
@@ -36,7 +34,6 @@ from projections.bookings.listing import (
 MAX_TEXT = 100
 
 _MARK = TypeAdapter(BookingMark)
-_TIME = {"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00+01:00"]}
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -72,15 +69,11 @@ async def list_all(
         BookingStatus | None, Query(description="Only those that stand so.", examples=["held"])
     ] = None,
     start: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="from", description="Only those that end after this time."),
     ] = None,
     end: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="to", description="Only those that start before this time."),
     ] = None,
     q: Annotated[
@@ -103,7 +96,7 @@ async def list_all(
     wanted = BookingFilter(
         resource_id=resource_id, status=status, start=start, end=end, q=q, reference=reference
     )
-    _check_window(wanted)
+    check_order(start, end)
     cursors, tenant_id = services_of(request).cursors, tenant_of(request)
     bound = _scope(request, wanted)
     after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
@@ -125,13 +118,6 @@ async def list_all(
         else cursors.seal([mark.start_time.isoformat(), str(mark.booking_id)], bound),
         as_of=look.position,
     )
-
-
-def _check_window(wanted: BookingFilter) -> None:
-    if wanted.start is not None and wanted.end is not None and wanted.start >= wanted.end:
-        raise ProblemError(
-            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
-        )
 
 
 def _scope(request: Request, wanted: BookingFilter) -> CursorScope:

@@ -1,10 +1,9 @@
 """What was refused by the rules of booking, to whom, and because of what."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -13,7 +12,6 @@ from api.cursor import CursorScope
 from api.openapi import headers, kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
-from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.reading import next_link
 from api.rendering import refusal_body
 from api.roles import Permission
@@ -21,7 +19,7 @@ from api.schemas import examples
 from api.schemas.refusals import RefusalsBody
 from api.services import services_of
 from api.strict_route import StrictRoute
-from api.window import parse_query_time
+from api.window import OpenEnd, check_order
 from domain.ids import ResourceId
 from infra.postgres.pool import reading
 from infra.refusals import RefusalFilter, RefusalPlace, list_refusals
@@ -37,7 +35,6 @@ Reason = Literal[
 ]
 
 _PLACE = TypeAdapter(RefusalPlace)
-_TIME = {"type": "string", "format": "date-time", "examples": ["2026-02-20T00:00:00+01:00"]}
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -76,25 +73,18 @@ async def read(
         ),
     ] = None,
     start: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="from", description="Only what was refused at or after this time."),
     ] = None,
     end: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="to", description="Only what was refused before this time."),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
     """Lists what was refused."""
-    if start is not None and end is not None and start >= end:
-        raise ProblemError(
-            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
-        )
+    check_order(start, end)
     wanted = RefusalFilter(reason=reason, resource_id=resource_id, start=start, end=end)
     services, tenant_id = services_of(request), tenant_of(request)
     bound = _scope(request, wanted)
