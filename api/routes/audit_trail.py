@@ -1,5 +1,6 @@
 """Who did what, when, and by which request."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -102,7 +103,7 @@ async def read(
         end=end,
     )
     cursors, tenant_id = services_of(request).cursors, tenant_of(request)
-    bound = _scope(request, wanted)
+    bound = CursorScope(tenant_id=tenant_id, of="audit-trail", filters=asdict(wanted))
     before = cursors.open(_POSITION, cursor, bound) if cursor else BEGINNING
     async with projected(request, "audit_trail") as look:
         page = await list_trail(
@@ -118,19 +119,4 @@ async def read(
         [trail_line_body(line) for line in page.lines],
         next_cursor=None if page.next_before is None else cursors.seal(page.next_before, bound),
         as_of=look.position,
-    )
-
-
-def _scope(request: Request, wanted: TrailFilter) -> CursorScope:
-    return CursorScope(
-        tenant_id=tenant_of(request),
-        of="audit-trail",
-        filters={
-            "booking": None if wanted.subject_id is None else str(wanted.subject_id),
-            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
-            "actor": wanted.actor,
-            "type": wanted.topic,
-            "from": None if wanted.start is None else wanted.start.isoformat(),
-            "to": None if wanted.end is None else wanted.end.isoformat(),
-        },
     )

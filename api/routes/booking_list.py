@@ -1,5 +1,6 @@
 """Finding bookings: the list of all, narrowed by filters."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -98,7 +99,7 @@ async def list_all(
     )
     check_order(start, end)
     cursors, tenant_id = services_of(request).cursors, tenant_of(request)
-    bound = _scope(request, wanted)
+    bound = CursorScope(tenant_id=tenant_id, of="bookings", filters=asdict(wanted))
     after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
     async with projected(request, "bookings") as look:
         page = await list_bookings(
@@ -113,25 +114,8 @@ async def list_all(
     return found_page(
         request,
         await _bodies(request, page.bookings),
-        next_cursor=None
-        if mark is None
-        else cursors.seal([mark.start_time.isoformat(), str(mark.booking_id)], bound),
+        next_cursor=None if mark is None else cursors.seal(mark, bound),
         as_of=look.position,
-    )
-
-
-def _scope(request: Request, wanted: BookingFilter) -> CursorScope:
-    return CursorScope(
-        tenant_id=tenant_of(request),
-        of="bookings",
-        filters={
-            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
-            "status": wanted.status,
-            "from": None if wanted.start is None else wanted.start.isoformat(),
-            "to": None if wanted.end is None else wanted.end.isoformat(),
-            "q": wanted.q,
-            "reference": wanted.reference,
-        },
     )
 
 

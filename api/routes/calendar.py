@@ -63,9 +63,9 @@ async def read(
         tenant_id=tenant_id,
         of="calendar",
         filters={
-            "resource": str(resource_id),
-            "from": window.start.isoformat(),
-            "to": window.end.isoformat(),
+            "resource": resource_id,
+            "from": window.start,
+            "to": window.end,
         },
     )
     after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
@@ -84,8 +84,6 @@ async def read(
     return found_page(
         request,
         [claim_body(entry) for entry in page.entries],
-        next_cursor=None
-        if mark is None
-        else cursors.seal([mark.start_time.isoformat(), str(mark.booking_id)], bound),
+        next_cursor=None if mark is None else cursors.seal(mark, bound),
         as_of=look.head,
     )

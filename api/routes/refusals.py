@@ -1,5 +1,6 @@
 """What was refused by the rules of booking, to whom, and because of what."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -87,7 +88,7 @@ async def read(
     check_order(start, end)
     wanted = RefusalFilter(reason=reason, resource_id=resource_id, start=start, end=end)
     services, tenant_id = services_of(request), tenant_of(request)
-    bound = _scope(request, wanted)
+    bound = CursorScope(tenant_id=tenant_id, of="refusals", filters=asdict(wanted))
     before = services.cursors.open(_PLACE, cursor, bound) if cursor else BEGINNING
     async with reading(services.pool, tenant_id) as conn:
         # One more than shown tells whether there is another page.
@@ -98,24 +99,9 @@ async def read(
     next_cursor = None
     if len(found) > limit:
         last = shown[-1]
-        next_cursor = services.cursors.seal(
-            [last.refused_at.isoformat(), str(last.refusal_id)], bound
-        )
+        next_cursor = services.cursors.seal(RefusalPlace(last.refused_at, last.refusal_id), bound)
     return Response(
         to_json({"items": [refusal_body(each) for each in shown], "next_cursor": next_cursor}),
         headers=None if next_cursor is None else next_link(request, cursor=next_cursor),
         media_type="application/json",
-    )
-
-
-def _scope(request: Request, wanted: RefusalFilter) -> CursorScope:
-    return CursorScope(
-        tenant_id=tenant_of(request),
-        of="refusals",
-        filters={
-            "reason": wanted.reason,
-            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
-            "from": None if wanted.start is None else wanted.start.isoformat(),
-            "to": None if wanted.end is None else wanted.end.isoformat(),
-        },
     )

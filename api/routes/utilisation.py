@@ -74,9 +74,9 @@ async def read(
         tenant_id=tenant_id,
         of="utilisation",
         filters={
-            "resources": [*sorted(str(each) for each in resource_id)],
-            "from": start.isoformat(),
-            "to": end.isoformat(),
+            "resources": sorted(resource_id),
+            "from": start,
+            "to": end,
         },
     )
     after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
@@ -95,7 +95,7 @@ async def read(
     return found_page(
         request,
         [utilisation_day_body(day) for day in shown],
-        next_cursor=cursors.seal([str(shown[-1].resource_id), shown[-1].day.isoformat()], bound)
+        next_cursor=cursors.seal(UtilisationMark(shown[-1].resource_id, shown[-1].day), bound)
         if len(days) > limit
         else None,
         as_of=look.position,
