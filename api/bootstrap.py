@@ -23,7 +23,7 @@ from api.services import Services, provide
 from infra.access import ApiKeys, BearerAuthenticator
 from infra.database import open_database, usable
 from infra.engine import running_engine
-from infra.kept_secrets import master_secret, trusted_keys
+from infra.kept_secrets import master_key_of, trusted_keys
 from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
 from infra.master_key import MasterKey
@@ -58,8 +58,8 @@ async def running_services(
     """Runs what stands behind the API.
 
     Args:
-        runtime_dsn: of a login that may become `booking_api`.
-        master_key: seals personal data, and signs cursors and fingerprints.
+        runtime_dsn: of a login that may become `booking_api` and `booking_background`.
+        master_key: wraps the keys that seal personal data, sign cursors and take fingerprints.
         connections: to the database, at most.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
@@ -73,6 +73,7 @@ async def running_services(
 
     Raises:
         RoleUnsafe: as that role the database would not keep tenants apart.
+        WrongMasterKey: something is wrapped under a master key that is not at hand.
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
@@ -109,8 +110,8 @@ async def running_services(
             authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
-            cursors=Cursors(master_key.derive("cursor")),
-            fingerprints=Fingerprints(master_key.derive("request-fingerprint")),
+            cursors=Cursors(running.secrets.cursor),
+            fingerprints=Fingerprints(running.secrets.request_fingerprint),
             admission=Admission(requests_at_once),
             observing=Admission(OBSERVERS_AT_ONCE),
             large_requests=LargeRequests(),
@@ -147,7 +148,7 @@ def create_app() -> FastAPI:
             usable(database, settings)
             async with running_services(
                 database.runtime_dsn,
-                MasterKey(master_secret(settings)),
+                master_key_of(settings),
                 connections=settings.pool_size,
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,

@@ -1,8 +1,7 @@
 """The composition root of a process, or of a part of one, that runs the scheduler."""
 
 from infra.engine import running_engine
-from infra.kept_secrets import master_secret, signing_key
-from infra.master_key import MasterKey
+from infra.kept_secrets import master_key_of, signing_key
 from infra.postgres.pool import open_pool
 from infra.scheduler import Intervals, Scheduler
 from infra.settings import Settings
@@ -20,10 +19,11 @@ async def run_scheduler(runtime_dsn: str, settings: Settings) -> None:
 
     Raises:
         RoleUnsafe: as these roles the database would not keep tenants apart.
+        WrongMasterKey: something is wrapped under a master key that is not at hand.
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
-    master_key = MasterKey(master_secret(settings))
+    master_key = master_key_of(settings)
     background = await open_pool(
         runtime_dsn,
         role="booking_background",

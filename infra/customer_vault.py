@@ -1,29 +1,36 @@
 """Seals personal data before it enters the log, and opens it for those who may read it.
 
-Each customer of a tenant has a data key of its own, kept in `booking.customer_key` wrapped by the
-master key. What is sealed is bound to tenant, key, stream and version (AES-256-GCM, NIST SP
-800-38D, with these as associated data), so a ciphertext moved elsewhere in the log does not open.
-Destroying a data key forgets the person; the log stays as it is.
+Each customer of a tenant has a data key of its own, kept in `booking.customer_key` wrapped by a
+master key, from the first event on that it seals. What is sealed is bound to tenant, key, stream
+and version (AES-256-GCM, NIST SP 800-38D, with these as associated data), so a ciphertext moved
+elsewhere in the log does not open. Destroying a data key forgets the person; the log stays as it
+is.
 """
 
 import hmac
 import secrets
 from base64 import b64decode, b64encode
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from domain.customer import Customer, SealedCustomer
 from domain.ids import TenantId
+from infra.errors import MasterKeyUnavailable
 from infra.identity import new_id
-from infra.master_key import MasterKey
-from infra.postgres.pool import Pool, reading, writing
+from infra.log.append import CustomerKeyRow
+from infra.master_key import MasterKey, MasterKeyMissing, Wrapped
+from infra.postgres.pool import Pool, reading
+from infra.wrapped_secrets import InstallationSecrets, customer_key_place, customer_key_wrapping
+
+log = structlog.get_logger(__name__)
 
 _NONCE_BYTES = 12
 _CUSTOMER = TypeAdapter(Customer)
@@ -31,11 +38,19 @@ _CUSTOMER = TypeAdapter(Customer)
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """One customer's key, opened."""
+    """One customer's key, opened.
+
+    Attributes:
+        tenant_id: whose customer.
+        key_id: what events name it by.
+        secret: the key.
+        unkept: what the events that it seals have to bring along; None once it is kept.
+    """
 
     tenant_id: TenantId
     key_id: UUID
-    secret: bytes
+    secret: bytes = field(repr=False)
+    unkept: CustomerKeyRow | None = None
 
     def seal(self, customer: Customer, stream_id: UUID, version: int) -> SealedCustomer:
         """Seals personal data for the one event in which it will stand.
@@ -106,6 +121,7 @@ class CustomerVault:
         self,
         pool: Pool,
         master_key: MasterKey,
+        secrets_: InstallationSecrets,
         clock: Callable[[], float],
         remembered: int = 4096,
         remembered_seconds: float = 60.0,
@@ -115,13 +131,14 @@ class CustomerVault:
         Args:
             pool: connections in autocommit, as a role that row-level security binds.
             master_key: wraps the data keys.
+            secrets_: find them by the client's names.
             clock: a monotonic clock, in seconds.
             remembered: how many opened keys are kept in memory at most.
             remembered_seconds: and for how long.
         """
         self._pool = pool
-        self._wrapping = AESGCM(master_key.derive("customer-key-wrapping"))
-        self._digest_key = master_key.derive("customer-digest")
+        self._wrapping = customer_key_wrapping(master_key, secrets_)
+        self._digest_key = secrets_.customer_digest
         self._clock = clock
         self._remembered = remembered
         self._remembered_seconds = remembered_seconds
@@ -131,45 +148,52 @@ class CustomerVault:
     async def key_for(self, tenant_id: TenantId, customer_id: str) -> DataKey:
         """Gives the data key of the person whom the tenant calls so, and makes it the first time.
 
+        A key that was just made is in no table yet: it comes there with the first event that it
+        seals, so that who only asks leaves nothing behind.
+
         Args:
             tenant_id: whose customer.
             customer_id: the client's own name for the person.
 
         Raises:
             Overloaded: the database could not be asked in time.
+            MasterKeyUnavailable: this process cannot open the key.
         """
         digest = hmac.digest(self._digest_key, tenant_id.bytes + customer_id.encode(), "sha256")
-        if key_id := self._key_of.get((tenant_id, digest)):
-            remembered = self._recall(tenant_id, key_id)
-            if remembered is not None:
-                return remembered
-        key_id = new_id()
-        wrapped = self._wrap(tenant_id, key_id, secrets.token_bytes(32))
-        async with writing(self._pool, tenant_id) as connection:
-            # Whoever comes second takes the key of whoever came first.
-            await connection.execute(
-                """
-                insert into booking.customer_key (tenant_id, key_id, customer_digest, wrapped_key)
-                values (%s, %s, %s, %s)
-                    on conflict on constraint customer_key_one_each do nothing
-                """,
-                (tenant_id, key_id, digest, wrapped),
-            )
+        if remembered := self._recall_of(tenant_id, digest):
+            return remembered
+        async with reading(self._pool, tenant_id) as connection:
             cursor = await connection.execute(
                 """
-                select key_id, wrapped_key
+                select key_id, master_key_id, wrapped_key
                   from booking.customer_key
                  where tenant_id = %s and customer_digest = %s
                 """,
                 (tenant_id, digest),
             )
             row = await cursor.fetchone()
-        if row is None:
-            raise LookupError("The key just made is not there.")
-        self._key_of[tenant_id, digest] = row[0]
+        if row is not None:
+            key = self._opened(tenant_id, *row)
+        elif remembered := self._recall_of(tenant_id, digest):  # made by another, meanwhile
+            return remembered
+        else:
+            key = self._make(tenant_id, digest)
+        self._key_of[tenant_id, digest] = key.key_id
         if len(self._key_of) > self._remembered:
             self._key_of.popitem(last=False)
-        return self._remember(tenant_id, *row)
+        return key
+
+    def kept(self, tenant_id: TenantId, key_ids: Iterable[UUID]) -> None:
+        """Takes note that keys are kept, so that no event need bring them along any more.
+
+        Args:
+            tenant_id: whose customers.
+            key_ids: the keys.
+        """
+        for key_id in key_ids:
+            key = self._recall(tenant_id, key_id)
+            if key is not None:
+                self._remember(replace(key, unkept=None))
 
     async def open(
         self, tenant_id: TenantId, customer: SealedCustomer, stream_id: UUID, version: int
@@ -184,6 +208,10 @@ class CustomerVault:
 
         Returns:
             The person's data; None when the key has been destroyed.
+
+        Raises:
+            Overloaded: the database could not be asked in time.
+            MasterKeyUnavailable: this process cannot open the key.
         """
         key = self._recall(tenant_id, customer.key_id) or await self._load(
             tenant_id, customer.key_id
@@ -204,6 +232,7 @@ class CustomerVault:
 
         Raises:
             Overloaded: the database could not be asked in time.
+            MasterKeyUnavailable: this process cannot open one of the keys.
         """
         named = {each.customer.key_id for each in sealed}
         recalled = {key_id: self._recall(tenant_id, key_id) for key_id in named}
@@ -224,30 +253,30 @@ class CustomerVault:
         async with reading(self._pool, tenant_id) as connection:
             cursor = await connection.execute(
                 """
-                select found.key_id, found.wrapped_key
+                select found.key_id, found.master_key_id, found.wrapped_key
                   from unnest(%(key_ids)s::uuid[]) wanted (key_id)
                  cross join lateral (
-                           select key_id, wrapped_key
+                           select key_id, master_key_id, wrapped_key
                              from booking.customer_key
                             where tenant_id = %(tenant_id)s and key_id = wanted.key_id
                        ) found
                 """,
                 {"tenant_id": tenant_id, "key_ids": [*key_ids]},
             )
-            return {row[0]: self._remember(tenant_id, *row) async for row in cursor}
+            return {row[0]: self._opened(tenant_id, *row) async for row in cursor}
 
     async def _load(self, tenant_id: TenantId, key_id: UUID) -> DataKey | None:
         async with reading(self._pool, tenant_id) as connection:
             cursor = await connection.execute(
                 """
-                select key_id, wrapped_key
+                select key_id, master_key_id, wrapped_key
                   from booking.customer_key
                  where tenant_id = %s and key_id = %s
                 """,
                 (tenant_id, key_id),
             )
             row = await cursor.fetchone()
-        return None if row is None else self._remember(tenant_id, *row)
+        return None if row is None else self._opened(tenant_id, *row)
 
     def discard(self, tenant_id: TenantId, key_id: UUID) -> None:
         """Forgets a key that has been destroyed, if it is remembered.
@@ -264,13 +293,33 @@ class CustomerVault:
             return None
         return found[1]
 
-    def _remember(self, tenant_id: TenantId, key_id: UUID, wrapped: bytes) -> DataKey:
-        secret = self._wrapping.decrypt(
-            wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], tenant_id.bytes + key_id.bytes
-        )
-        key = DataKey(tenant_id, key_id, secret)
-        self._by_key[tenant_id, key_id] = (self._clock() + self._remembered_seconds, key)
-        self._by_key.move_to_end((tenant_id, key_id))
+    def _recall_of(self, tenant_id: TenantId, digest: bytes) -> DataKey | None:
+        key_id = self._key_of.get((tenant_id, digest))
+        return None if key_id is None else self._recall(tenant_id, key_id)
+
+    def _make(self, tenant_id: TenantId, digest: bytes) -> DataKey:
+        key_id, secret = new_id(), secrets.token_bytes(32)
+        wrapped = self._wrapping.wrap(secret, customer_key_place(tenant_id, key_id))
+        row = CustomerKeyRow(key_id, digest, wrapped.master_key_id, wrapped.wrapped)
+        return self._remember(DataKey(tenant_id, key_id, secret, row))
+
+    def _opened(
+        self, tenant_id: TenantId, key_id: UUID, master_key_id: bytes, wrapped: bytes
+    ) -> DataKey:
+        try:
+            secret = self._wrapping.unwrap(
+                Wrapped(master_key_id, wrapped), customer_key_place(tenant_id, key_id)
+            )
+        except MasterKeyMissing as error:
+            # Nobody was forgotten: this process lacks what those have that wrapped it.
+            log.error("vault.master_key_missing", wrapped_under=error.master_key_id.hex())  # noqa: TRY400 - the trace tells nothing more
+            raise MasterKeyUnavailable from error
+        return self._remember(DataKey(tenant_id, key_id, secret))
+
+    def _remember(self, key: DataKey) -> DataKey:
+        place = key.tenant_id, key.key_id
+        self._by_key[place] = (self._clock() + self._remembered_seconds, key)
+        self._by_key.move_to_end(place)
         if len(self._by_key) > self._remembered or self._oldest_is_over():
             self._by_key.popitem(last=False)
         return key
@@ -278,7 +327,3 @@ class CustomerVault:
     def _oldest_is_over(self) -> bool:
         until, _ = next(iter(self._by_key.values()))
         return until < self._clock()
-
-    def _wrap(self, tenant_id: TenantId, key_id: UUID, secret: bytes) -> bytes:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._wrapping.encrypt(nonce, secret, tenant_id.bytes + key_id.bytes)

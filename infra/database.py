@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from infra.kept_secrets import master_secret
+from infra.kept_secrets import master_key_of
 from infra.postgres.embedded import MIGRATOR, RUNTIME, EmbeddedPostgres
 from infra.postgres.keeping_alive import kept_alive
 from infra.postgres.migrator import migrate
@@ -47,7 +47,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
         owner_dsn = settings.migration_database_url or settings.database_url
         yield Database(runtime_dsn=settings.database_url, owner_dsn=owner_dsn)
         return
-    master_secret(settings)  # made before the database: without its key a database is half lost
+    master_key_of(settings)  # made before the database: without its key a database is half lost
     with EmbeddedPostgres(settings.data_dir / "postgres") as server, kept_alive(server):
         yield Database(runtime_dsn=server.dsn(RUNTIME), owner_dsn=server.dsn(MIGRATOR))
 

@@ -11,7 +11,8 @@ EngineError
     ├── Contended         other commands kept changing the same booking
     ├── OutcomeUnknown    the answer was lost on the way: the command may have been applied
     ├── ProjectionBehind  the rows asked for do not have the events yet that they have to have
-    └── IssuerUnavailable nobody can tell whose a token is, while its issuer does not answer
+    ├── IssuerUnavailable nobody can tell whose a token is, while its issuer does not answer
+    └── MasterKeyUnavailable   this process has not the master key that a customer's key needs
 """
 
 from dataclasses import dataclass
@@ -108,5 +109,14 @@ class ProjectionBehind(Unavailable):
 
 class IssuerUnavailable(Unavailable):
     """Whose a token is cannot be known: its issuer gives no keys, and none is known that fits."""
+
+    retry_after: ClassVar[int] = 5
+
+
+class MasterKeyUnavailable(Unavailable):
+    """A customer's key is wrapped under a master key that others have, and this process has not.
+
+    So it stands while the master key is replaced, if a process was left out.
+    """
 
     retry_after: ClassVar[int] = 5

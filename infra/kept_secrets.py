@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from infra.master_key import MasterKey
 from infra.proof.notes import PublicKey, SigningKey
 from infra.proof.trust import TrustedKeys, trusted
 from infra.settings import (
@@ -16,26 +17,26 @@ from infra.settings import (
     decode_secret,
 )
 
-_MASTER_KEY_FILE = "master.key"
+MASTER_KEY_FILE = "master.key"
 _SIGNING_KEY_FILE = "signing.key"
 _PRIVATE = 0o600
 
 
-def master_secret(settings: Settings) -> bytes:
-    """Give the secret that seals personal data.
+def master_key_of(settings: Settings) -> MasterKey:
+    """Give the master key, and those beside it that open what they have wrapped.
+
+    The file of the embedded mode has a key in each line; the first is in force.
 
     Args:
-        settings: what is set; in embedded mode a secret is made where none is.
-
-    Returns:
-        32 bytes.
+        settings: what is set; in embedded mode a key is made where none is.
 
     Raises:
         SettingsError: it is lost or unreadable.
     """
+    also = [key.get_secret_value() for key in settings.master_keys_also]
     if settings.master_key is not None:
-        return settings.master_key.get_secret_value()
-    file = settings.data_dir / _MASTER_KEY_FILE
+        return MasterKey(settings.master_key.get_secret_value(), also)
+    file = settings.data_dir / MASTER_KEY_FILE
     if not file.exists() and (settings.data_dir / "postgres" / "cluster").exists():
         # A new one would look like it worked, and leave everything sealed so far unreadable.
         raise SettingsError(
@@ -43,7 +44,9 @@ def master_secret(settings: Settings) -> bytes:
             f"Restore {file}, or set BOOKING_MASTER_KEY to the key it was used with."
         )
     try:
-        return decode_secret(kept_secret(file, lambda: secrets.token_bytes(MASTER_KEY_BYTES).hex()))
+        kept = kept_secret(file, lambda: secrets.token_bytes(MASTER_KEY_BYTES).hex())
+        first, *others = [decode_secret(line) for line in kept.splitlines()] or [b""]
+        return MasterKey(first, [*others, *also])
     except ValueError as error:
         raise SettingsError(f"{file} is damaged: it {error}. Restore it.") from error
 

@@ -83,7 +83,8 @@ class Settings(BaseSettings):
         port: the TCP port; 0 for a free one.
         data_dir: where the embedded mode keeps its database and secrets.
         demo_api_key: the API key of the tenant `demo`, made in embedded mode only.
-        master_key: 32 bytes that seal personal data.
+        master_key: 32 bytes that wrap the keys of personal data, and other secrets.
+        master_keys_also: those before it, or the next one: they open what they have wrapped.
         signing_key: 32 bytes that sign checkpoints of logs; without it, none are signed.
         trusted_signing_keys: public keys that have signed checkpoints before, or elsewhere.
         checkpoint_seconds: between two checkpoints of a log that goes on.
@@ -131,6 +132,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".data"), validation_alias="BOOKING_DATA_DIR")
     demo_api_key: str | None = Field(None, validation_alias="BOOKING_DEMO_API_KEY", repr=False)
     master_key: SecretBytes | None = Field(None, validation_alias="BOOKING_MASTER_KEY")
+    master_keys_also: Annotated[tuple[SecretBytes, ...], NoDecode] = Field(
+        (), validation_alias="BOOKING_MASTER_KEYS_ALSO"
+    )
     signing_key: SecretBytes | None = Field(None, validation_alias="BOOKING_SIGNING_KEY")
     trusted_signing_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="BOOKING_TRUSTED_SIGNING_KEYS"
@@ -326,6 +330,13 @@ class Settings(BaseSettings):
     def _decode(cls, value: object) -> object:
         return decode_secret(value) if isinstance(value, str) else value
 
+    @field_validator("master_keys_also", mode="before")
+    @classmethod
+    def _decode_each(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(map(decode_secret, value.replace(",", " ").split()))
+        return value
+
     @field_validator("trusted_signing_keys")
     @classmethod
     def _are_public_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
@@ -435,11 +446,16 @@ def hand_to_workers(settings: Settings) -> None:
     """
     for name in settings.model_fields_set:
         value = getattr(settings, name)
-        if isinstance(value, SecretBytes):
-            value = value.get_secret_value().hex()
-        elif isinstance(value, SecretStr):
-            value = value.get_secret_value()
-        elif isinstance(value, tuple):
-            value = ",".join(value)
-        if value is not None:
-            os.environ[Settings.NAMES[name]] = str(value)
+        if isinstance(value, tuple):
+            os.environ[Settings.NAMES[name]] = ",".join(map(_written, value))
+        elif value is not None:
+            os.environ[Settings.NAMES[name]] = _written(value)
+
+
+def _written(value: object) -> str:
+    """Write a value as it is read again."""
+    if isinstance(value, SecretBytes):
+        return value.get_secret_value().hex()
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value)

@@ -15,6 +15,7 @@ from api.cli import (
     exporting,
     import_csv,
     keys,
+    master_keys,
     migrating,
     projecting,
     serving,
@@ -37,6 +38,7 @@ from infra.proof.checking import OtherLog
 from infra.proof.notes import WrongKey, WrongNote
 from infra.rebuilding import RebuildingError
 from infra.settings import SettingsError
+from infra.wrapped_secrets import WrongMasterKey
 
 CANNOT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -59,6 +61,7 @@ _EXPECTED = (
     WrongFile,
     WrongFormat,
     WrongKey,
+    WrongMasterKey,
     WrongNote,
     WrongWindow,
 )
@@ -79,6 +82,7 @@ app.command("import")(import_csv.import_csv)
 tenants.tenant.command("limits")(tenant_limits.limits)
 app.add_typer(tenants.tenant, name="tenant")
 app.add_typer(keys.apikey, name="apikey")
+app.add_typer(master_keys.masterkey, name="masterkey")
 app.add_typer(analysts.analyst, name="analyst")
 app.add_typer(projecting.project, name="project")
 app.add_typer(exporting.export, name="export")

@@ -1,24 +1,62 @@
-"""Runs something beside a server that has the main thread, in an event loop of its own."""
+"""Runs background work until it is stopped: as all that a process does, or beside a server."""
 
 import asyncio
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
+import uvloop
 
 _log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 5.0  # before what ended by itself is started again
 
 
-async def until(stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-    """Keep some work running until told to stop; work that fails is logged and begun again.
+def run_until_stopped(work: Callable[[], Awaitable[None]]) -> None:
+    """Run work in the main thread until SIGINT or SIGTERM.
 
     Args:
-        stop: is set when it shall end.
         work: runs until cancelled.
     """
+
+    async def run() -> None:
+        # Told to the loop: an exception out of nowhere would tear tasks apart, in loud tracebacks.
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await _until(stop, work)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+@contextmanager
+def beside(work: Callable[[], Awaitable[None]]) -> Iterator[None]:
+    """Run work in a thread as long as the context lasts, in an event loop of its own.
+
+    Args:
+        work: runs until cancelled.
+    """
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(_until(stop, work))
+
+    thread = threading.Thread(target=run, name="background")
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+async def _until(stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+    """Keep work running until told to stop; work that fails is logged and begun again."""
     stopping = asyncio.ensure_future(stop.wait())
     while not stop.is_set():
         running = asyncio.ensure_future(work())
@@ -30,26 +68,3 @@ async def until(stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> Non
             _log.error("background work ended", again_in_seconds=PAUSE_SECONDS, exc_info=outcome)
             await asyncio.wait({stopping}, timeout=PAUSE_SECONDS)
     stopping.cancel()
-
-
-@contextmanager
-def beside(work: Callable[[], Awaitable[None]]) -> Iterator[None]:
-    """Run work in a thread as long as the context lasts.
-
-    Args:
-        work: runs until cancelled.
-    """
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    def run() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(until(stop, work))
-
-    thread = threading.Thread(target=run, name="background")
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()

@@ -13,13 +13,12 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
-from api.bootstrap import running_services
 from api.cli.import_summary import ImportResult
 from api.cli.signals import finishing, stopped_by_signals
+from api.cli.workplace import prepared_database
 from api.garbage import spare_the_long_lived
 from domain.ids import ResourceId, TenantId
 from infra.access import tenant_named
-from infra.database import open_database, usable
 from infra.engine import Caller
 from infra.identity import new_id
 from infra.importing.outcome import Problem
@@ -27,7 +26,7 @@ from infra.importing.planning import InvalidRow, PlannedRow, Planner, TableForm
 from infra.importing.reading import CsvFile, WrongFile, decoded
 from infra.importing.report import ReportFile
 from infra.importing.running import FindByNames, Importer, ImportStopped
-from infra.kept_secrets import master_secret
+from infra.kept_secrets import master_key_of
 from infra.master_key import MasterKey
 from infra.postgres.pool import Pool, reading
 from infra.settings import Settings
@@ -77,14 +76,13 @@ def run_import(job: ImportJob, settings: Settings, result: ImportResult) -> None
         # What is wrong with the command itself is said before a server is started for it.
         table = CsvFile(stack.enter_context(decoded(job.file.open("rb"))))
         planner = Planner(job.form, table)
-        database = stack.enter_context(open_database(settings))
+        database = stack.enter_context(prepared_database(settings))
         stack.enter_context(finishing())
-        usable(database, settings)
         with psycopg.connect(database.owner_dsn) as conn:
             tenant_id = tenant_named(conn, job.tenant)
         tell = stack.enter_context(_telling(job.report, result))
         rows = stack.enter_context(_progress(table, job.file, planner.rows(tenant_id)))
-        master_key = MasterKey(master_secret(settings))
+        master_key = master_key_of(settings)
         spare_the_long_lived()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the server's
             runner.run(
@@ -101,6 +99,8 @@ async def _import(
     rows: Rows,
     tell: Tell,
 ) -> None:
+    from api.bootstrap import running_services  # noqa: PLC0415 - slow to load; others need none
+
     async with running_services(runtime_dsn, master_key, connections=CONNECTIONS) as services:
         importer = Importer(
             services.engine,

@@ -1,6 +1,6 @@
 """`booking serve`, which runs everything, and its parts: `api`, `projector` and `scheduler`."""
 
-import asyncio
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -9,7 +9,8 @@ from typing import Annotated
 import structlog
 import typer
 
-from api.cli.background import beside, until
+from api.cli.background import beside, run_until_stopped
+from api.cli.projector_process import keep_projector, stop_when_stdin_ends
 from api.cli.server import address_of, listen, serve_http
 from api.cli.signals import finishing, stopped_by_signals
 from api.cli.workplace import prepared_database, prepared_settings
@@ -17,7 +18,9 @@ from api.projecting import run_projector
 from api.scheduling import run_scheduler
 from infra.database import Database, migrated, open_database, usable
 from infra.demo import demo_api_key
+from infra.kept_secrets import master_key_of
 from infra.settings import Settings, hand_to_workers
+from infra.wrapped_secrets import open_secrets
 
 _log = structlog.get_logger(__name__)
 
@@ -31,6 +34,13 @@ Port = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option("--workers", help="Processes that serve.", min=1, max=64)]
+UntilStdinEnds = Annotated[
+    bool,
+    typer.Option(
+        "--until-stdin-ends",
+        help="Stop when standard input ends, as it does when whoever holds it dies.",
+    ),
+]
 
 
 def serve(port: Port = None, workers: Workers = 1) -> None:
@@ -39,6 +49,7 @@ def serve(port: Port = None, workers: Workers = 1) -> None:
 
     def prepare(database: Database) -> list[str]:
         migrated(database)
+        open_secrets(database.runtime_dsn, master_key_of(settings))
         if settings.embedded:
             return [f"API key of the tenant demo: {demo_api_key(settings, database)}"]
         return [
@@ -55,6 +66,7 @@ def api(port: Port = None, workers: Workers = 1) -> None:
 
     def prepare(database: Database) -> list[str]:
         usable(database, settings)
+        open_secrets(database.runtime_dsn, master_key_of(settings))
         return [
             "Lists follow the log as long as a projector runs too: booking projector",
             "Holds lapse as long as a scheduler runs too:          booking scheduler",
@@ -63,21 +75,24 @@ def api(port: Port = None, workers: Workers = 1) -> None:
     _serve(settings, workers, prepare, alone=False)
 
 
-def projector() -> None:
+def projector(*, until_stdin_ends: UntilStdinEnds = False) -> None:
     """Keep the projections up with the log, until stopped; any number may run."""
     settings = prepared_settings()
-    with stopped_by_signals(), prepared_database(settings) as database, finishing():
-        _log.info("the projector works; stop it with Ctrl-C")
-        asyncio.run(until(asyncio.Event(), partial(run_projector, database.runtime_dsn)))
+    with stopped_by_signals():
+        if until_stdin_ends:
+            stop_when_stdin_ends()
+        with prepared_database(settings) as database, finishing():
+            _log.info("the projector works", process=os.getpid())
+            run_until_stopped(partial(run_projector, database.runtime_dsn))
 
 
 def scheduler() -> None:
     """Lapse holds that have expired, and purge old receipts, until stopped."""
     settings = prepared_settings()
     with stopped_by_signals(), prepared_database(settings) as database, finishing():
+        open_secrets(database.runtime_dsn, master_key_of(settings))
         _log.info("the scheduler works; stop it with Ctrl-C")
-        work = partial(run_scheduler, database.runtime_dsn, settings)
-        asyncio.run(until(asyncio.Event(), work))
+        run_until_stopped(partial(run_scheduler, database.runtime_dsn, settings))
 
 
 def _settings(port: int | None, workers: int) -> Settings:
@@ -106,7 +121,7 @@ def _serve(
         if alone:
             scheduling = partial(run_scheduler, database.runtime_dsn, settings)
             parts.enter_context(beside(scheduling))
-            parts.enter_context(beside(partial(run_projector, database.runtime_dsn)))
+            parts.enter_context(beside(keep_projector))
         parts.enter_context(finishing())
         served = serve_http(settings, bound, workers, announce)
     if not served:

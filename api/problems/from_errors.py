@@ -12,6 +12,7 @@ VersionMismatch                                             412 version-mismatch
 IdempotencyKeyReused                                        422 idempotency-key-reused
 NotAdmitted                                                 403 forbidden
 Overloaded, Contended, OutcomeUnknown, IssuerUnavailable    503 of the same names
+MasterKeyUnavailable                                        503 overloaded
 AlreadyExists, CommandFailed, whatever else                 500 internal-error
 """
 
@@ -202,6 +203,12 @@ def _(error: engine.OutcomeUnknown, _part: RequestPart) -> Problem:
 @problem_of.register
 def _(error: engine.IssuerUnavailable, _part: RequestPart) -> Problem:
     return _unavailable(error, catalogue.ISSUER_UNAVAILABLE, "Nothing was done. Try again in {} s.")
+
+
+@problem_of.register
+def _(error: engine.MasterKeyUnavailable, _part: RequestPart) -> Problem:
+    # What a process lacks is its operator's to know, and stands in the log.
+    return _unavailable(error, catalogue.OVERLOADED, "Nothing was done. Try again in {} s.")
 
 
 @problem_of.register

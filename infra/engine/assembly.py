@@ -1,5 +1,6 @@
 """Puts an engine together from its parts, and takes it apart again in good order."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from infra.pacing import Rounds
 from infra.postgres.pool import Pool, Waits, open_pool
 from infra.refusals.refusal import RefusedCommand
 from infra.usage.counting_door import CountingDoor
+from infra.wrapped_secrets import InstallationSecrets, open_secrets
 
 LAPSE = to_json({"topic": HoldLapsed.TOPIC, "state": "{}"})
 """The event for a hold that gives way to whoever needs its slot; it has no facts of its own."""
@@ -43,6 +45,7 @@ class RunningEngine:
         rounds: shared by all that takes long in this process.
         pool: connections as `booking_api`, for the read models' queries.
         vault: opens personal data.
+        secrets: those of the installation.
     """
 
     engine: BookingEngine
@@ -52,6 +55,7 @@ class RunningEngine:
     rounds: Rounds
     pool: Pool
     vault: CustomerVault
+    secrets: InstallationSecrets
 
 
 @asynccontextmanager
@@ -70,8 +74,8 @@ async def running_engine(
     """Runs an engine. On leaving, what waits in its queue is committed and answered first.
 
     Args:
-        runtime_dsn: of a login that may become `booking_api`.
-        master_key: seals personal data.
+        runtime_dsn: of a login that may become `booking_api` and `booking_background`.
+        master_key: wraps the keys that seal personal data, and the installation's secrets.
         observer: is told what the queue does.
         limits: of the queue.
         waits: of the connections.
@@ -82,6 +86,7 @@ async def running_engine(
 
     Raises:
         RoleUnsafe: as that role the database would not keep tenants apart.
+        WrongMasterKey: something is wrapped under a master key that is not at hand.
         psycopg.OperationalError: the server cannot be reached.
     """
     pool = await open_pool(
@@ -92,6 +97,7 @@ async def running_engine(
         waits=waits,
     )
     try:
+        secrets = await asyncio.to_thread(open_secrets, runtime_dsn, master_key)
         announcer = Announcer(pool)
 
         def told(tenant_id: TenantId, events: int) -> None:
@@ -100,7 +106,7 @@ async def running_engine(
 
         door = CountingDoor(PostgresDoor(pool, LAPSE), told)
         queue = CommitQueue(door, observer, time.monotonic, limits)
-        vault = CustomerVault(pool, master_key, time.monotonic)
+        vault = CustomerVault(pool, master_key, secrets, time.monotonic)
         mapper = EventMapper()
         loader = StreamLoader(pool, mapper)
         rounds = Rounds()
@@ -110,7 +116,7 @@ async def running_engine(
         forgetter = CustomerForgetter(pool, queue, vault, mapper, lambda: datetime.now(UTC))
         trail = AuditTrail(pool, mapper, rounds)
         async with announcer.running(), heard_by(vault, runtime_dsn):
-            yield RunningEngine(engine, forgetter, trail, queue, rounds, pool, vault)
+            yield RunningEngine(engine, forgetter, trail, queue, rounds, pool, vault, secrets)
             await queue.close()
     finally:
         await pool.close()

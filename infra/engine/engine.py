@@ -282,14 +282,16 @@ class BookingEngine:
             if decision.error is not None:
                 return unit.refuse(decision)
         elif outcome.undecided:
-            self._discard_forgotten(unit.caller.tenant_id, outcome)
+            self._discard_keys(unit.caller.tenant_id, decision, outcome)
             return None
         elif outcome.verdict is not Verdict.ACCEPTED:
             return refusal_in(outcome, unit)
         elif outcome.replayed:
             return await self._replay(unit, outcome)
         tenant_id = unit.caller.tenant_id
-        if outcome is not None:
+        if outcome is not None and decision.append is not None:
+            keys = decision.append.customer_keys
+            self._vault.kept(tenant_id, (key.key_id for key in keys))
             self._loader.remember(tenant_id, recorded(decision, outcome))
         # What was just given needs no opening; in a group, a later command may have replaced it.
         given = customer_in(unit.requests[0].command) if len(unit.requests) == 1 else None
@@ -303,11 +305,15 @@ class BookingEngine:
                 raise
             raise OutcomeUnknown from error  # it was done, so nobody may hear that nothing was
 
-    def _discard_forgotten(self, tenant_id: TenantId, outcome: Outcome) -> None:
-        """Forgets the keys of whoever was forgotten in another process, before any is used again.
+    def _discard_keys(self, tenant_id: TenantId, decision: Decision, outcome: Outcome) -> None:
+        """Forgets keys that may not be used again, before any is.
 
-        A key's stream has an event only then; the ids of other streams are no keys of the vault.
+        Those of whoever was forgotten in another process: a key's stream has an event only then;
+        the ids of other streams are no keys of the vault. And those made here, since another
+        process may have made one for the same person first.
         """
+        for key in () if decision.append is None else decision.append.customer_keys:
+            self._vault.discard(tenant_id, key.key_id)
         versions = cast("dict[str, int]", outcome.info or {})
         for stream, version in versions.items():
             if version > 0:

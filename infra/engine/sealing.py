@@ -1,11 +1,13 @@
 """The keys at hand for the customers of the commands that are decided together."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
 
 from domain.customer import Customer, SealedCustomer
 from infra.customer_vault import DataKey
+from infra.log.append import CustomerKeyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +37,15 @@ class Sealing:
             customers: by the client's names.
         """
         return [self.keys[customer].key_id for customer in customers]
+
+    def unkept(self, used: AbstractSet[UUID]) -> tuple[CustomerKeyRow, ...]:
+        """Gives what has to be kept of keys that were made for these commands.
+
+        Args:
+            used: the ids of the keys that events are sealed with; no other is kept.
+        """
+        return tuple(
+            key.unkept
+            for key in self.keys.values()
+            if key.unkept is not None and key.key_id in used
+        )

@@ -13,6 +13,7 @@ from domain.booking import Booking
 from domain.booking_events import HoldLapsed
 from domain.claims import claims_from
 from domain.commands import FoundingCommand
+from domain.customer_keys import keys_sealing
 from domain.deciding import decide
 from domain.errors import DomainError, HoldExpiryPassed, InvalidPeriod, InvalidResources
 from domain.mapper import EventMapper
@@ -139,6 +140,7 @@ class Unit:
             changes=claims_from(events),
             holds=holds_from(events),
             ceilings=ceilings,
+            customer_keys=seal.unkept(keys_sealing(events)),
             resources=tuple(
                 _resource_row(aggregate, own_events[aggregate.id])
                 for aggregate in touched.values()

@@ -63,6 +63,23 @@ class ResourceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerKeyRow:
+    """A customer's key as it is kept, from the first event on that it seals.
+
+    Attributes:
+        key_id: what events name it by.
+        customer_digest: finds it by the client's name of the person.
+        master_key_id: of the master key that it is wrapped under.
+        wrapped_key: the key.
+    """
+
+    key_id: UUID
+    customer_digest: bytes
+    master_key_id: bytes
+    wrapped_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HoldCeilings:
     """How many holds may be open at once, where nothing else is said of the tenant.
 
@@ -103,6 +120,7 @@ class AppendCommand:
         changes: what the events do to the reservations.
         holds: what they do to the open holds.
         ceilings: how many of these there may be.
+        customer_keys: those of customers that the events seal with, where they may not be kept yet.
         destroyed_keys: those of customers that go with them.
         resources: what they do to the resources.
         keys: idempotency keys; several for an atomic group.
@@ -117,6 +135,7 @@ class AppendCommand:
     changes: ReservationChanges = NO_CHANGES
     holds: HoldChanges = NO_HOLD_CHANGES
     ceilings: HoldCeilings = NO_CEILINGS
+    customer_keys: tuple[CustomerKeyRow, ...] = ()
     destroyed_keys: tuple[UUID, ...] = ()
     resources: tuple[ResourceRow, ...] = ()
     keys: tuple[str, ...] = ()
@@ -150,6 +169,8 @@ class AppendCommand:
         fields |= _change_fields(self.changes)
         if self.holds:
             fields |= {"holds": self.holds, "ceilings": self.ceilings}
+        if self.customer_keys:
+            fields["customer_keys"] = [_customer_key_fields(key) for key in self.customer_keys]
         if self.destroyed_keys:
             fields["forget"] = self.destroyed_keys
         if self.resources:
@@ -263,6 +284,15 @@ def _claim_fields(claim: Claim) -> dict[str, object]:
         "end_time": claim.end_time,
         "status": claim.status,
         "hold_expires_at": claim.hold_expires_at,
+    }
+
+
+def _customer_key_fields(key: CustomerKeyRow) -> dict[str, object]:
+    return {
+        "key_id": key.key_id,
+        "customer_digest": key.customer_digest.hex(),
+        "master_key_id": key.master_key_id.hex(),
+        "wrapped_key": key.wrapped_key.hex(),
     }
 
 

@@ -1,4 +1,4 @@
--- Revision 5.
+-- Revision 6.
 --
 -- The one door to the log. append_batch takes many tenants' waiting commands in one round trip and one commit; append_commands
 -- decides one tenant's commands, one after the other, under the lock of its head row. The pieces below are called by it alone.
@@ -320,6 +320,40 @@ begin
 end $$;
 
 
+-- Whether one of these customers has another key than the one given: made by somebody else first, so that what was sealed with the
+-- given one must not stand. (offset 0: decode is not leakproof, and beside the column it would keep row-level security from the index.)
+create or replace function booking.has_another_key(p_tenant uuid, p_keys jsonb) returns boolean
+language plpgsql stable security invoker as $$
+begin
+    return exists (
+        select
+          from (select given.key_id, decode(given.customer_digest, 'hex') as customer_digest
+                  from jsonb_to_recordset(p_keys) as given (key_id uuid, customer_digest text)
+                offset 0) wanted
+         cross join lateral (
+                   select kept.key_id from booking.customer_key kept
+                    where kept.tenant_id = p_tenant and kept.customer_digest = wanted.customer_digest
+               ) kept
+         where kept.key_id <> wanted.key_id);
+end $$;
+
+
+-- The keys of customers that the events just appended are sealed with; those that are kept already stay as they are.
+-- A process of the revision before keeps a key before the command, and without the lock: it may do so even now.
+create or replace function booking.put_customer_keys(p_tenant uuid, p_keys jsonb) returns void
+language plpgsql volatile security invoker as $$
+begin
+    insert into booking.customer_key (tenant_id, key_id, customer_digest, master_key_id, wrapped_key)
+    select p_tenant, given.key_id, decode(given.customer_digest, 'hex'), decode(given.master_key_id, 'hex'),
+           decode(given.wrapped_key, 'hex')
+      from jsonb_to_recordset(p_keys) as given (key_id uuid, customer_digest text, master_key_id text, wrapped_key text)
+        on conflict do nothing;
+    if booking.has_another_key(p_tenant, p_keys) then
+        raise exception 'a key was made outside append_commands' using errcode = 'serialization_failure';
+    end if;
+end $$;
+
+
 -- One tenant's waiting commands, decided in their order. A command:
 --   keys         its idempotency keys (several for an atomic group), with the request's fingerprint
 --   expect       {stream: version it was decided on}
@@ -329,6 +363,8 @@ end $$;
 --   vacate       bookings whose claims go;  claims: those that come;  confirm: bookings whose claims become confirmed
 --   holds        {closed: bookings that are open holds no more, opened: [{booking_id, customer_key_id, hold_expires_at}],
 --                reassigned: [{booking_id, customer_key_id}]}, with ceilings {tenant, customer} where nothing else is said of the tenant
+--   customer_keys  keys of customers that its events are sealed with, and that may not be kept yet:
+--                [{key_id, customer_digest, master_key_id, wrapped_key}], bytes as hexadecimal digits
 --   forget       the keys of customers, which are destroyed with what finds them again
 --   resources    rows of the resource projection as they shall be, each with its last event, counted back from the command's last
 --   events       [{stream, version, topic, state, metadata}]
@@ -411,8 +447,8 @@ begin
     for command in
         select * from jsonb_to_recordset(p_commands) as (
             keys text[], fingerprint text, expect jsonb, deadline timestamptz, series text, refusal jsonb, unkept boolean,
-            vacate uuid[], claims jsonb, confirm uuid[], holds jsonb, ceilings jsonb, forget uuid[], resources jsonb, events jsonb,
-            facts jsonb)
+            vacate uuid[], claims jsonb, confirm uuid[], holds jsonb, ceilings jsonb, customer_keys jsonb, forget uuid[],
+            resources jsonb, events jsonb, facts jsonb)
     loop
         ix := ix + 1;
         first_seq := null; last_seq := null; blockers := null; lapsed := null; receipt := null;
@@ -430,6 +466,8 @@ begin
 
         -- 2. Decided on something that has changed, too late, or ahead of one that it came after: the caller decides again.
         verdict := case when not versions @> coalesce(command.expect, '{}') or command.series = any (broken) then 'stale'
+                        when command.customer_keys is not null and booking.has_another_key(p_tenant, command.customer_keys)
+                        then 'stale'
                         when command.deadline <= decided_at then 'late' end;
         if verdict is not null then
             broken := broken || command.series; info := versions; return next; continue;
@@ -465,6 +503,9 @@ begin
             end if;
             if command.holds is not null or lapsed is not null then
                 head.open_holds := head.open_holds + booking.put_holds(p_tenant, command.holds, lapsed);
+            end if;
+            if command.customer_keys is not null then
+                perform booking.put_customer_keys(p_tenant, command.customer_keys);
             end if;
             if command.forget is not null then
                 delete from booking.customer_key where tenant_id = p_tenant and key_id = any (command.forget);
@@ -570,6 +611,6 @@ grant execute on function booking.current_tenant() to booking_api, booking_backg
 grant execute on function
     booking.link_hash, booking.in_the_way, booking.in_each_others_way, booking.insert_claims, booking.take_one_claim, booking.take_claims,
     booking.put_resources,
-    booking.above_ceiling, booking.put_holds,
+    booking.above_ceiling, booking.put_holds, booking.has_another_key, booking.put_customer_keys,
     booking.append_commands, booking.append_batch
 to booking_api;

@@ -7,6 +7,7 @@ in between makes a lag look longer by that, never shorter.
 """
 
 import asyncio
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,8 @@ from statistics import quantiles
 from uuid import UUID
 
 import psycopg
-import typer
 import uvloop
 
-from api.projecting import run_projector
 from domain.ids import ResourceId, TenantId
 from infra.access import create_tenant
 from infra.engine import Accepted, BookingEngine, Caller, CommandRequest, running_engine
@@ -36,7 +35,6 @@ from infra.identity import new_id
 from infra.master_key import MasterKey
 from infra.postgres.embedded import MIGRATOR, RUNTIME, EmbeddedPostgres
 from infra.postgres.migrator import migrate
-from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from projections.catalogue import ASYNCHRONOUS
 from scripts.benchmarks.failure import BenchFailed
@@ -206,8 +204,13 @@ async def _until_caught_up(owner: str) -> None:
 
 @contextmanager
 def _projector(dsn: str) -> Iterator[None]:
-    process = subprocess.Popen(  # noqa: S603 - this project's own module, no input from outside
-        [sys.executable, "-m", "scripts.benchmarks.lagging", dsn], cwd=ROOT, env=environment({})
+    settings = {
+        "DATABASE_URL": dsn,
+        "BOOKING_MASTER_KEY": secrets.token_hex(32),  # nobody has sealed anything
+        "LOG_LEVEL": "WARNING",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "projector"], cwd=ROOT, env=environment(settings)
     )
     try:
         yield
@@ -251,18 +254,3 @@ def _lagging(
         seconds.append((moved_at - committed_at).total_seconds())
     first, *_, last = sorted(committed_at for _, _, committed_at in committed)
     return Lagging(projection, len(committed) / (last - first).total_seconds(), seconds)
-
-
-def project(dsn: str) -> None:
-    """Be the projector, as `booking projector` is.
-
-    Args:
-        dsn: of the runtime.
-    """
-    configure_logging("WARNING", "console")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_projector(dsn))
-
-
-if __name__ == "__main__":
-    typer.run(project)

@@ -18,7 +18,7 @@ class ProcessorTime:
     """Seconds of processor time, up to some moment.
 
     Attributes:
-        server: of the server under load.
+        server: of the server under load, and of the projector that it started.
         postgres: of PostgreSQL, all of its processes.
         machine: of everything.
     """
@@ -50,7 +50,7 @@ def processor_time(server: int, postmaster: int) -> ProcessorTime | None:
         return None
     total = (_PROC / "stat").read_text().split("\n", 1)[0].split()
     return ProcessorTime(
-        server=_ticks(_fields(server)[_OWN]) / _TICKS,
+        server=_family(server) / _TICKS,
         postgres=_family(postmaster) / _TICKS,
         machine=sum(int(total[column]) for column in _BUSY) / _TICKS,
     )

@@ -39,7 +39,7 @@ class Server:
         name: for people.
         host: an address of this machine.
         port: TCP.
-        process_id: of its one process.
+        process_id: of its first process.
     """
 
     name: str

@@ -22,6 +22,7 @@ import pytest
 
 from infra.postgres.embedded import MIGRATOR, EmbeddedPostgres
 from tests.kill_postgres import kill_postgres, postgres_processes
+from tests.projector_processes import is_projecting, projectors_of
 
 ROOT = Path(__file__).parents[2]
 DEMO_KEY = "a-key-of-the-demo-tenant"
@@ -71,8 +72,8 @@ class Serving:
         return "".join(self.printed)[-4000:]
 
     def stop(self) -> int:
-        """Ctrl-C, and wait."""
-        self.process.send_signal(signal.SIGINT)
+        """Ctrl-C in its terminal, which tells all of its processes, and wait."""
+        os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(timeout=30)
 
 
@@ -143,6 +144,14 @@ class House:
         self.serving.process.kill()
         self.serving.process.wait()
 
+    def close(self) -> None:
+        if self.serving is not None and self.serving.process.poll() is None:
+            projectors = projectors_of(self.serving.process.pid)
+            self.kill_server()
+            assert soon(lambda: not any(map(is_projecting, projectors)))
+        with EmbeddedPostgres(self.data_dir / "postgres"):
+            pass  # whoever leaves last stops it
+
     def kill_database(self) -> None:
         kill_postgres(self.cluster)
 
@@ -155,10 +164,7 @@ def house() -> Iterator[House]:
     with tempfile.TemporaryDirectory(prefix="booking-house-") as directory:
         house = House(Path(directory) / "data")
         yield house
-        if house.serving is not None and house.serving.process.poll() is None:
-            house.kill_server()
-        with EmbeddedPostgres(house.data_dir / "postgres"):
-            pass  # whoever leaves last stops it
+        house.close()
 
 
 @contextmanager

@@ -222,10 +222,7 @@ def test_a_real_disk_that_fills_up(room: int, dies: bool) -> None:  # noqa: FBT0
             assert serving.said("the embedded PostgreSQL has died") == dies
             assert serving.stop() == 0
         finally:
-            if serving.process.poll() is None:
-                house.kill_server()
-            with EmbeddedPostgres(house.data_dir / "postgres"):
-                pass  # whoever leaves last stops it
+            house.close()
 
 
 def fill_up(serving: Serving, api: httpx.Client, disk: Path, room: int) -> None:

@@ -21,6 +21,7 @@ from infra.database import Database
 from infra.forgotten_keys import CHANNEL
 from infra.master_key import MasterKey
 from infra.projecting import ProjectionRunner
+from infra.wrapped_secrets import open_secrets
 from tests.api.conftest import DAY, Json, Studio, assert_problem, new_booking
 from tests.whole_log import proven_log
 
@@ -31,13 +32,19 @@ WINDOW = f"from={DAY}T00:00:00Z&to={DAY}T23:00:00Z"
 
 
 @pytest.fixture
-async def two_processes(database: Database) -> AsyncIterator[tuple[Services, Services]]:
+def master_key() -> MasterKey:
+    return MasterKey(secrets.token_bytes(32))
+
+
+@pytest.fixture
+async def two_processes(
+    database: Database, master_key: MasterKey
+) -> AsyncIterator[tuple[Services, Services]]:
     """Two of the API, with one master key."""
-    key = MasterKey(secrets.token_bytes(32))
     async with AsyncExitStack() as stack:
         one, other = [
             await stack.enter_async_context(
-                running_services(database.runtime_dsn, key, connections=4)
+                running_services(database.runtime_dsn, master_key, connections=4)
             )
             for _ in range(2)
         ]
@@ -150,10 +157,11 @@ async def test_nothing_that_is_kept_or_answered_tells_of_who_was_forgotten(
         ).fetchall()
     assert behind == []
     assert keys == [(UUID(await key_id_of(studio, other)),)]
-    # This names the person again, so it makes an unused key for them; no row may say who they are.
+    # This names the person again, and books nothing.
     again = await studio.post("/v1/bookings", asked, Idempotency_Key="k")
     assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
     assert again.json() == {**booking, "customer": None}
+    assert keys_kept(database) == {key for (key,) in keys}
     for place, text in [
         *everything_kept(database).items(),
         *(await all_reads(studio, booking, stage)).items(),
@@ -247,16 +255,74 @@ async def test_every_process_hears_of_it_and_one_that_does_not_seals_nothing_wit
 
 
 async def test_who_hears_of_nothing_remembers_a_key_for_a_minute(
-    studio: Studio, services: Services, database: Database
+    studio: Studio, services: Services, database: Database, master_key: MasterKey
 ) -> None:
+    booking = await booked_for(studio, await studio.resource(), 9, BOB)
+    history = (await studio.get(f"/v1/bookings/{booking['id']}/history")).json()["items"]
+    told = history[0]["data"]["customer"]
+    sealed = SealedCustomer(UUID(told["key_id"]), told["sealed"])
+    tenant_id, booking_id = tenant_of(database), UUID(str(booking["id"]))
     now = 0.0
-    vault = CustomerVault(services.pool, MasterKey(secrets.token_bytes(32)), lambda: now)
-    tenant_id, booking_id = tenant_of(database), uuid4()
-    key = await vault.key_for(tenant_id, "ada")
-    sealed: SealedCustomer = key.seal(Customer("ada"), booking_id, 1)
-    assert (await studio.post(f"/v1/customers/{key.key_id}/forget")).status_code == 200
+    kept = open_secrets(database.runtime_dsn, master_key)
+    vault = CustomerVault(services.pool, master_key, kept, lambda: now)
+    bob = Customer("bob-1", "Bob")
+    assert await vault.open(tenant_id, sealed, booking_id, 1) == bob
+    assert (await studio.post(f"/v1/customers/{sealed.key_id}/forget")).status_code == 200
 
     now = 59.0
-    assert await vault.open(tenant_id, sealed, booking_id, 1) == Customer("ada")
+    assert await vault.open(tenant_id, sealed, booking_id, 1) == bob
     now = 61.0
     assert await vault.open(tenant_id, sealed, booking_id, 1) is None
+
+
+def keys_kept(database: Database) -> set[UUID]:
+    with psycopg.connect(database.owner_dsn) as owner:
+        return {key for (key,) in owner.execute("select key_id from booking.customer_key")}
+
+
+async def test_who_is_named_and_books_nothing_leaves_no_key(
+    studio: Studio, database: Database
+) -> None:
+    stage = await studio.resource()
+    bob = await booked_for(studio, stage, 9, BOB)
+    path = f"/v1/bookings/{bob['id']}"
+    kept = keys_kept(database)
+    asked = new_booking([stage], customer=ADA, start_time=f"{DAY}T09:00:00Z")
+    for_ada = {"customer": ADA}
+
+    refusals = [
+        await studio.post("/v1/bookings", asked),
+        await studio.post("/v1/bookings", asked, Idempotency_Key="k"),
+        await studio.post("/v1/bookings", asked, Idempotency_Key="k"),
+        await studio.post("/v1/bookings", {**asked, "resource_ids": [str(uuid4())]}),
+        await studio.patch(path, for_ada, If_Match='"7"'),
+        await studio.patch(f"/v1/bookings/{uuid4()}", for_ada),
+    ]
+
+    assert [each.status_code for each in refusals] == [409, 409, 409, 422, 412, 404]
+    assert keys_kept(database) == kept
+    # What was remembered of them meanwhile is kept with the first event that it seals.
+    assert (await studio.patch(path, for_ada)).json()["customer"] == ADA
+    ada = await booked_for(studio, stage, 12, ADA)
+    assert keys_kept(database) == {*kept, UUID(await key_id_of(studio, ada))}
+    assert await customer_seen(studio, bob) == await customer_seen(studio, ada) == ADA
+
+
+async def test_a_person_whom_many_name_first_has_one_key(
+    studio: Studio, elsewhere: Studio, database: Database
+) -> None:
+    stages = [await studio.resource(f"Stage {nth}") for nth in range(8)]
+
+    bookings = await asyncio.gather(
+        *(
+            booked_for(where, stage, 9, ADA)
+            for nth, stage in enumerate(stages)
+            for where in ((studio, elsewhere)[nth % 2],)
+        )
+    )
+
+    [key_id] = keys_kept(database)
+    for booking in bookings:
+        assert await key_id_of(studio, booking) == str(key_id)
+        assert await customer_seen(studio, booking) == ADA
+        assert await customer_seen(elsewhere, booking) == ADA

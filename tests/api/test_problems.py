@@ -51,6 +51,7 @@ ERRORS: dict[Exception, str] = {
     engine.Contended(): "contended",
     engine.OutcomeUnknown(): "outcome-unknown",
     engine.IssuerUnavailable(): "issuer-unavailable",
+    engine.MasterKeyUnavailable(): "overloaded",
     engine.ProjectionBehind("bookings"): "projection-behind",
 }
 

@@ -1,7 +1,6 @@
 """Rate limits as clients meet them: what they are told, what is refused, and what never is."""
 
 import re
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +23,7 @@ from tests.api.conftest import Json, Studio, assert_problem, make_studio, new_bo
 from tests.redis_server import RedisServer
 
 ITEM = re.compile(r'"(tenant|key)";r=(\d+);t=(\d+)')
+MASTER_KEY = MasterKey(bytes(32))
 
 
 @asynccontextmanager
@@ -32,9 +32,8 @@ async def limited(
 ) -> AsyncIterator[tuple[Studio, Studio, Services]]:
     """Two studios, and services that limit both."""
     guards = Guards(limits=DefaultLimits(tenant, key), redis_url=more.get("redis_url"))
-    master_key = MasterKey(secrets.token_bytes(32))
     async with running_services(
-        database.runtime_dsn, master_key, connections=4, guards=guards
+        database.runtime_dsn, MASTER_KEY, connections=4, guards=guards
     ) as services:
         app = build_app()
         provide(app, services)
@@ -162,7 +161,7 @@ async def test_processes_share_what_stands_in_redis(database: Database, redis: R
         assert left(await nova.get("/v1/resources")) == {"tenant": 3}
         async with running_services(
             database.runtime_dsn,
-            MasterKey(secrets.token_bytes(32)),
+            MASTER_KEY,
             connections=4,
             guards=Guards(limits=DefaultLimits(*allowances), redis_url=redis.url),
         ) as other:

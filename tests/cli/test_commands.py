@@ -21,6 +21,7 @@ from infra.access import create_tenant
 from infra.database import Database
 from infra.postgres.embedded import MIGRATOR, SUPERUSER, EmbeddedPostgres
 from infra.settings import Settings
+from tests.projector_processes import is_projecting, projectors_of
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "api.cli"]
@@ -231,8 +232,10 @@ def test_serve_uses_a_database_of_ones_own_and_leaves_it_running(
         address = text.split("listens at ")[1].split()[0]
         with urlopen(f"{address}/readyz", timeout=10) as answer:  # noqa: S310 - our own server
             assert answer.status == 200
+        (projector,) = projectors_of(process.pid)
         process.send_signal(number)
         assert process.wait(timeout=60) == 0
+        assert not is_projecting(projector)
 
     with psycopg.connect(theirs["DATABASE_URL"]) as conn:
         assert conn.execute("select count(*) from booking.tenant").fetchone() == (0,)
@@ -247,6 +250,7 @@ def test_serve_with_workers_shares_one_embedded_database_and_keeps_the_key(data_
             keys.append(text.split("demo: ")[1].split()[0])
             joined = booking("migrate", "--check", **settings)
             assert joined.returncode == 0
+            assert len(projectors_of(process.pid)) == 1
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 0
         assert not (Path(data_dir) / "postgres" / "cluster" / "postmaster.pid").exists()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -103,6 +104,14 @@ def test_a_schedule_without_problems_is_0_for_machines_too(
         "resources": 1,
     }
     assert json.loads(second.stdout)["already_imported"] == 1
+
+
+def test_a_first_command_finds_the_tenant_demo(schedule: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="booking-import-") as directory:  # for PostgreSQL, too
+        settings = {"BOOKING_DATA_DIR": f"{directory}/data"}
+        run = imported(settings, schedule, "--tenant", "demo")
+
+    assert "1 imported, 1 refused, 1 invalid" in run.stdout, run.stderr
 
 
 def test_an_unknown_tenant_is_misuse_and_replaces_no_report(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.kept_secrets import kept_secret, master_secret, signing_key, trusted_keys
+from infra.kept_secrets import kept_secret, master_key_of, signing_key, trusted_keys
+from infra.master_key import MasterKey
 from infra.proof.notes import PublicKey, SigningKey
 from infra.settings import Settings, SettingsError, hand_to_workers, load_settings
 
@@ -128,7 +129,7 @@ def test_a_secret_is_not_repeated_in_the_error(environment: pytest.MonkeyPatch) 
 def test_a_master_key_is_taken_in_hex_or_base64(environment: pytest.MonkeyPatch, text: str) -> None:
     environment.setenv("BOOKING_MASTER_KEY", text)
 
-    assert master_secret(load_settings()) == KEY
+    assert master_key_of(load_settings()).id == MasterKey(KEY).id
 
 
 def test_a_database_of_ones_own_wants_a_master_key(environment: pytest.MonkeyPatch) -> None:
@@ -248,10 +249,48 @@ def test_the_embedded_mode_makes_a_master_key_once(
 ) -> None:
     environment.setenv("BOOKING_DATA_DIR", str(tmp_path / "data"))
 
-    first, second = master_secret(load_settings()), master_secret(load_settings())
+    first, second = master_key_of(load_settings()), master_key_of(load_settings())
 
-    assert len(first) == 32
-    assert first == second
+    assert first.id == second.id
+
+
+def test_the_embedded_mode_keeps_a_key_a_line_and_the_first_is_in_force(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("BOOKING_DATA_DIR", str(tmp_path))
+    environment.setenv("BOOKING_MASTER_KEYS_ALSO", "ef" * 32)
+    (tmp_path / "master.key").write_text(f"{'ab' * 32}\n{'cd' * 32}\n")
+
+    found = master_key_of(load_settings())
+
+    assert found.id == MasterKey(b"\xab" * 32).id
+    assert found.ids == {MasterKey(byte * 32).id for byte in (b"\xab", b"\xcd", b"\xef")}
+
+
+@pytest.mark.parametrize("between", [",", " ", ", ", "\n"])
+def test_other_master_keys_are_at_hand_in_every_worker_and_shown_nowhere(
+    environment: pytest.MonkeyPatch, between: str
+) -> None:
+    others = [b"\xab" * 32, b"\xcd" * 32]
+    environment.setenv("BOOKING_MASTER_KEY", KEY.hex())
+    environment.setenv(
+        "BOOKING_MASTER_KEYS_ALSO", between.join(base64.b64encode(one).decode() for one in others)
+    )
+    settings = load_settings()
+    hand_to_workers(settings)
+
+    assert master_key_of(load_settings()).ids == MasterKey(KEY, others).ids
+    assert "ab" * 4 not in repr(settings)
+    assert "\\xab" not in repr(settings)
+
+
+def test_a_wrong_one_of_the_other_master_keys_is_named_and_not_shown(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("BOOKING_MASTER_KEYS_ALSO", f"{KEY.hex()},half-of-a-key")
+    with pytest.raises(SettingsError, match=r"BOOKING_MASTER_KEYS_ALSO: .*32 bytes") as refused:
+        load_settings()
+    assert "half-of-a-key" not in str(refused.value)
 
 
 def test_the_embedded_mode_makes_a_signing_key_once_and_others_have_none_until_it_is_set(
@@ -283,7 +322,7 @@ def test_a_lost_master_key_is_not_replaced(environment: pytest.MonkeyPatch, tmp_
     (tmp_path / "postgres" / "cluster").mkdir(parents=True)
 
     with pytest.raises(SettingsError, match=r"Restore .*master\.key"):
-        master_secret(load_settings())
+        master_key_of(load_settings())
 
 
 def test_a_damaged_master_key_is_not_replaced(
@@ -293,7 +332,7 @@ def test_a_damaged_master_key_is_not_replaced(
     (tmp_path / "master.key").write_text("half of i")
 
     with pytest.raises(SettingsError, match="damaged"):
-        master_secret(load_settings())
+        master_key_of(load_settings())
 
 
 def test_limits_and_origins_reach_the_workers_as_they_were_set(

@@ -31,6 +31,7 @@ BEYOND_TENANTS: Mapping[str, str] = {
     "projection_lag": "how far projections are behind, summed up over all tenants",
     "account": "a user of an issuer, perhaps of several tenants or of none yet; no tenant's to see",
     "webhook_delivery": "whoever sends a webhook names no tenant; no tenant's to see",
+    "wrapped_secret": "a secret of the installation, which no tenant may see",
 }
 KEYS_ACROSS_TENANTS: Mapping[str, str] = {
     "tenant_slug_taken": "given by whoever runs the installation or the directory, by no tenant",
@@ -101,7 +102,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "auditor": "own select",
         "analyst": "own select",
     },
-    "customer_key": {"api": "own select insert delete"},
+    "customer_key": {
+        "api": "own select insert delete",
+        "background": "all select(tenant_id,key_id,wrapped_key,master_key_id)",
+    },
     "event": {
         "api": "own select insert",
         "background": "all select(tenant_id,seq,hash)",
@@ -181,6 +185,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "background": "all select insert update(commands,events,queries,seconds,refused)",
     },
     "webhook_delivery": {"directory": "all select insert", "background": "all select delete"},
+    "wrapped_secret": {"background": "all select insert"},
 }
 
 

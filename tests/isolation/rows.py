@@ -105,6 +105,10 @@ ROWS: Mapping[str, LiteralString] = {
     "webhook_delivery": """
         insert into booking.webhook_delivery (delivery_id) values ('msg_1') on conflict do nothing
     """,
+    "wrapped_secret": """
+        insert into booking.wrapped_secret
+        values ('cursor', '\\x0102030405060708', '\\x09') on conflict do nothing
+    """,
     "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
     "projection_checkpoint": """

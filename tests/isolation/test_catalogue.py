@@ -74,10 +74,10 @@ WRONG: list[tuple[str, LiteralString, str]] = [
     (
         "what a role is granted, a policy gives it too",
         (
-            "create policy only_so on booking.customer_key as restrictive to booking_background"
-            " using (true); grant select on booking.customer_key to booking_background"
+            "create policy only_so on booking.open_hold as restrictive to booking_background"
+            " using (true); grant select on booking.open_hold to booking_background"
         ),
-        "SELECT on customer_key to booking_background",
+        "SELECT on open_hold to booking_background",
     ),
     (
         "what a role is granted, a policy gives it too",
