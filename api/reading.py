@@ -199,6 +199,15 @@ async def found_thing(
         await check_reached_by_absent(services_of(request), tenant_of(request), at_least)
         raise ProblemError(not_found(kind, thing_id))
     check_reached(at_least, thing.as_of)
+    return found_version(thing)
+
+
+def found_version(thing: Accepted) -> Response:
+    """Answers a read of one booking or resource with the version that was found.
+
+    Args:
+        thing: what the engine found.
+    """
     return found(
         thing_body(thing), as_of=thing.as_of, headers={"ETag": f'"{thing.aggregate.version}"'}
     )

@@ -14,7 +14,7 @@ from domain.forgetting import ForgottenCustomer
 from domain.mapper import EVENTS, Folded
 from domain.resource import Resource
 
-_FIELDS: Mapping[type[Folded], Sequence[str]] = {
+FIELDS: Mapping[type[Folded], Sequence[str]] = {
     Booking: (
         "status",
         "title",
@@ -30,6 +30,7 @@ _FIELDS: Mapping[type[Folded], Sequence[str]] = {
     Resource: ("name", "kind", "timezone", "attributes", "retired"),
     ForgottenCustomer: (),
 }
+"""The facts of each kind of thing, in the order in which they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +106,4 @@ def _goes_on(thing: Folded, event: CanMutateAggregate[UUID]) -> bool:
 
 
 def _facts(thing: Folded | None) -> dict[str, object]:
-    return {} if thing is None else {name: getattr(thing, name) for name in _FIELDS[type(thing)]}
+    return {} if thing is None else {name: getattr(thing, name) for name in FIELDS[type(thing)]}

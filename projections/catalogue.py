@@ -9,6 +9,7 @@ from projections.bookings.projecting import BOOKINGS
 from projections.inline import InlineProjection
 from projections.open_hold.rebuilding import OPEN_HOLD
 from projections.reservation.rebuilding import RESERVATION
+from projections.reservation_history.projecting import RESERVATION_HISTORY
 from projections.resource.rebuilding import RESOURCE
 from projections.utilisation.projecting import UTILISATION
 
@@ -21,11 +22,11 @@ INLINE: Mapping[InlineName, InlineProjection] = {
 }
 """Those that are written in the transaction which appends the events."""
 
-AsynchronousName = Literal["bookings", "audit_trail", "utilisation"]
+AsynchronousName = Literal["bookings", "audit_trail", "utilisation", "reservation_history"]
 
 ProjectionName = Literal[InlineName, AsynchronousName]
 
-ASYNCHRONOUS: tuple[Projection, ...] = (BOOKINGS, AUDIT_TRAIL, UTILISATION)
+ASYNCHRONOUS: tuple[Projection, ...] = (BOOKINGS, AUDIT_TRAIL, UTILISATION, RESERVATION_HISTORY)
 """Those that follow the log.
 
 Where one gets a new version, the earlier one may stand beside it until the later one has taken over

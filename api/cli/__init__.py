@@ -15,6 +15,7 @@ from api.cli import (
     exporting,
     import_csv,
     keys,
+    looking_back,
     master_keys,
     migrating,
     projecting,
@@ -35,6 +36,7 @@ from infra.postgres.role_check import RoleUnsafe
 from infra.postgres.schema import MigrationError
 from infra.postgres.server_user import EmbeddedPostgresError
 from infra.proof.checking import OtherLog
+from infra.proof.looking_back import CannotLookBack
 from infra.proof.notes import WrongKey, WrongNote
 from infra.rebuilding import RebuildingError
 from infra.settings import SettingsError
@@ -46,6 +48,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _EXPECTED = (
     AccessError,
     CannotListen,
+    CannotLookBack,
     CannotWrite,
     DatabaseUnfit,
     EmbeddedPostgresError,
@@ -86,6 +89,7 @@ app.add_typer(master_keys.masterkey, name="masterkey")
 app.add_typer(analysts.analyst, name="analyst")
 app.add_typer(projecting.project, name="project")
 app.add_typer(exporting.export, name="export")
+auditing.audit.command("as-of")(looking_back.as_of)
 app.add_typer(auditing.audit, name="audit")
 
 

@@ -129,7 +129,7 @@ def verify_logs(*, tenant: OfAny = None, as_json: AsJson = False) -> None:
     async def look(conn: AsyncConnection[TupleRow]) -> list[Verified]:
         return [await verify(conn, each, keys) for each in await chosen_tenants(conn, tenant)]
 
-    found = _with_owner(settings, look)
+    found = with_owner(settings, look)
     answer(verified_text(found), verified_facts(found), as_json=as_json)
     raise typer.Exit(FINDING if not all(each.sound for each in found) else 0)
 
@@ -148,7 +148,7 @@ def export(*, tenant: OfTenant, out: Out = None) -> None:
         with written_file(out) as lines:
             return await export_log(conn, one, keys, lines)
 
-    count = _with_owner(settings, write)
+    count = with_owner(settings, write)
     if out is not None:
         typer.echo(
             f"Wrote {count:,} events to {out}. Check it anywhere: booking audit check {out}",
@@ -190,7 +190,7 @@ def checkpoint(*, tenant: OfAny = None, as_json: AsJson = False) -> None:
         pages = [await select_checkpoints(conn, each.tenant_id, limit=1) for each in tenants]
         return signing, [kept for page in pages for kept in page]
 
-    signing, newest = _with_owner(settings, sign)
+    signing, newest = with_owner(settings, sign)
     for line in refused_lines(signing):
         typer.echo(f"booking: {line}", err=True)
     answer(signed_text(signing, newest), signed_facts(signing, newest), as_json=as_json)
@@ -222,7 +222,7 @@ def consistent(
         async def follow(conn: AsyncConnection[TupleRow]) -> tuple[int, Findings]:
             return await check_continues(conn, checkpoints[0].tenant_id, checkpoints)
 
-        end, findings = _with_owner(settings, follow)
+        end, findings = with_owner(settings, follow)
         add_forged(kept, keys, findings)
     positions = sorted(signed.checkpoint.seq for signed in kept)
     answer(
@@ -256,7 +256,7 @@ def replay_log(
             for line in replayed_lines(replayed, cast):
                 typer.echo(line)
 
-    _with_owner(prepared_settings(), tell)
+    with_owner(prepared_settings(), tell)
 
 
 def _pause(before: datetime | None, now: datetime | None, speed: float | None) -> float:
@@ -280,9 +280,16 @@ def _note(path: Path) -> SignedCheckpoint:
         ) from error
 
 
-def _with_owner(
+def with_owner(
     settings: Settings, work: Callable[[AsyncConnection[TupleRow]], Awaitable[_Result]]
 ) -> _Result:
+    """Do something as the owner of the tables.
+
+    Args:
+        settings: where the database is.
+        work: is given a connection in autocommit.
+    """
+
     async def connected() -> _Result:
         async with owner_session(database.owner_dsn) as conn:
             return await work(conn)

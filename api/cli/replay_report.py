@@ -8,7 +8,8 @@ from domain.changes import Change
 from domain.customer import SealedCustomer
 from infra.proof.replaying import Cast, Replayed
 
-_WIDTH = 16
+WIDTH = 16
+"""Of the name of a fact."""
 
 
 def replayed_lines(replayed: Replayed, cast: Cast) -> Iterator[str]:
@@ -20,7 +21,7 @@ def replayed_lines(replayed: Replayed, cast: Cast) -> Iterator[str]:
     """
     at = replayed.recorded_at
     when = "at a time in no year" if at is None else f"{at:%Y-%m-%d %H:%M:%S.%f}Z"
-    called = f" {_text(replayed.called)}" if replayed.called is not None else ""
+    called = f" {quoted(replayed.called)}" if replayed.called is not None else ""
     actor = "nobody that can be read" if replayed.actor is None else _plain(replayed.actor)
     yield (
         f"{replayed.seq:>6,}  {when}  {_plain(replayed.topic)}{called} "
@@ -30,17 +31,23 @@ def replayed_lines(replayed: Replayed, cast: Cast) -> Iterator[str]:
         yield f"{'':8}cannot be read: see `booking audit verify`"
         return
     for change in replayed.step.changes:
-        yield f"{'':8}{change.field:<{_WIDTH}}  {_change(change, cast)}"
+        yield f"{'':8}{change.field:<{WIDTH}}  {_change(change, cast)}"
     if replayed.step.reason is not None:
-        yield f"{'':8}{'reason':<{_WIDTH}}  {_text(replayed.step.reason)}"
+        yield f"{'':8}{'reason':<{WIDTH}}  {quoted(replayed.step.reason)}"
 
 
 def _change(change: Change, cast: Cast) -> str:
-    after = _fact(change.after, cast)
-    return after if change.before is None else f"{_fact(change.before, cast)} → {after}"
+    after = told(change.after, cast)
+    return after if change.before is None else f"{told(change.before, cast)} → {after}"
 
 
-def _fact(fact: object, cast: Cast) -> str:
+def told(fact: object, cast: Cast) -> str:
+    """Tell a fact of a booking or resource.
+
+    Args:
+        fact: as the domain has it.
+        cast: who and what the log tells of.
+    """
     match fact:
         case None:
             return "nothing"
@@ -48,15 +55,19 @@ def _fact(fact: object, cast: Cast) -> str:
             state = "forgotten" if fact.key_id in cast.forgotten else "sealed"
             return f"{state}, key {fact.key_id}"
         case tuple():
-            return ", ".join(_text(cast.names.get(each, each)) for each in fact)
-    return _text(fact)
+            return ", ".join(quoted(cast.names.get(each, each)) for each in fact)
+    return quoted(fact)
 
 
-def _text(value: object) -> str:
-    """Write a value as JSON, without what is no character to see: it must not steer a terminal."""
+def quoted(value: object) -> str:
+    """Write a value as JSON, without what is no character to see: it must not steer a terminal.
+
+    Args:
+        value: whatever JSON can have.
+    """
     written = to_json(value).decode()
     return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in written)
 
 
 def _plain(text: str) -> str:
-    return _text(text)[1:-1]
+    return quoted(text)[1:-1]

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
+from api.past import AsOf, moment_asked
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
-from api.reading import found, snapshot
+from api.reading import found, projected, snapshot
 from api.rendering import availability_body
 from api.roles import Permission
 from api.schemas import examples
@@ -21,6 +22,7 @@ from api.strict_route import StrictRoute
 from api.window import From, To, window_of
 from domain.ids import ResourceId
 from projections.reservation.availability import WindowTooFull, read_availability
+from projections.reservation_history.availability import read_availability_as_of
 
 MAX_RESOURCES = 200
 
@@ -34,7 +36,8 @@ router = APIRouter(route_class=StrictRoute)
         tag="resources",
         summary="Find when resources are free",
         description="Free periods within the window, clipped to it: of each resource, and those "
-        "common to all. A retired resource is never free. Holds past their expiry are left out.",
+        "common to all. A retired resource is never free. Holds past their expiry are left out. "
+        "With `as_of`, as it was known then.",
         permission=Permission.READ,
         takes=kinds.READ_HEADERS,
         answer=Answer(
@@ -43,7 +46,11 @@ router = APIRouter(route_class=StrictRoute)
             example=examples.AVAILABILITY,
             headers=kinds.ANSWERS_READ,
         ),
-        problems=(*kinds.READ_ONE_PROBLEMS, catalogue.HEAD_TOO_LARGE),
+        problems=(
+            *kinds.READ_ONE_PROBLEMS,
+            catalogue.HEAD_TOO_LARGE,
+            catalogue.PROJECTION_BEHIND,
+        ),
     ),
 )
 async def read(
@@ -67,23 +74,39 @@ async def read(
             examples=["PT4H"],
         ),
     ] = None,
+    as_of: AsOf = None,
 ) -> Response:
     """Reads what is free."""
-    window = window_of(start, end)
-    async with snapshot(request) as look:
-        try:
-            availability = await read_availability(
-                look.conn,
-                tenant_id=look.tenant_id,
-                resource_ids=resource_id,
-                window=window,
-                duration=duration or timedelta(0),
-            )
-        except WindowTooFull as full:
-            raise ProblemError(_too_full(full)) from None
+    window, at_least = window_of(start, end), duration or timedelta(0)
+    try:
+        if as_of is None:
+            async with snapshot(request) as look:
+                position = look.head
+                availability = await read_availability(
+                    look.conn,
+                    tenant_id=look.tenant_id,
+                    resource_ids=resource_id,
+                    window=window,
+                    duration=at_least,
+                )
+        else:
+            moment = await moment_asked(request, as_of)
+            position = moment.position
+            async with projected(request, "reservation_history", position) as past:
+                availability = await read_availability_as_of(
+                    past.conn,
+                    tenant_id=past.tenant_id,
+                    generation=past.generation,
+                    moment=moment,
+                    resource_ids=resource_id,
+                    window=window,
+                    duration=at_least,
+                )
+    except WindowTooFull as full:
+        raise ProblemError(_too_full(full)) from None
     if availability.unknown:
         raise ProblemError(not_found("resource", availability.unknown[0]))
-    return found(availability_body(availability), as_of=look.head)
+    return found(availability_body(availability), as_of=position)
 
 
 def _too_full(full: WindowTooFull) -> Problem:

@@ -1,6 +1,7 @@
 """Finding bookings: the list of all, narrowed by filters."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,9 +12,10 @@ from api.call import tenant_of
 from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
-from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
+from api.openapi.parameters import DEFAULT_PAGE, MAX_PAGE, Cursor, Limit
+from api.past import AsOf, moment_asked
 from api.reading import found_page, projected
-from api.rendering import listed_booking_body
+from api.rendering import listed_booking_body, thing_body
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.booking_bodies import BookingListBody
@@ -21,9 +23,11 @@ from api.schemas.fields import Reference
 from api.services import services_of
 from api.strict_route import StrictRoute
 from api.window import OpenEnd, check_order
+from domain.booking import Booking
 from domain.ids import ResourceId
 from domain.status import BookingStatus
 from infra.customer_vault import SealedIn
+from infra.engine.requests import Aggregate
 from projections.bookings.listing import (
     BEGINNING,
     BookingFilter,
@@ -31,10 +35,13 @@ from projections.bookings.listing import (
     ListedBooking,
     list_bookings,
 )
+from projections.reservation_history import listing as known
 
 MAX_TEXT = 100
 
 _MARK = TypeAdapter(BookingMark)
+# With what a time to look back to came to.
+_PLACE: TypeAdapter[tuple[int, known.KnownMark]] = TypeAdapter(tuple[int, known.KnownMark])
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -48,7 +55,8 @@ router = APIRouter(route_class=StrictRoute)
         description="By start and id, whatever their status; stable while others book. The list "
         "follows the log within moments: `Min-Event-Position` waits for a write of yours. A page "
         "looks at a bounded number of bookings for a status or a text: it may have fewer items "
-        "than `limit`, or none, and yet not be the last.",
+        "than `limit`, or none, and yet not be the last. So it does with `as_of`, which lists the "
+        "bookings as they were known then.",
         permission=Permission.READ,
         takes=kinds.READ_HEADERS,
         answer=Answer(
@@ -90,6 +98,7 @@ async def list_all(
         Reference | None,
         Query(description="Only those with exactly this reference.", examples=["PO-4711"]),
     ] = None,
+    as_of: AsOf = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
@@ -98,13 +107,23 @@ async def list_all(
         resource_id=resource_id, status=status, start=start, end=end, q=q, reference=reference
     )
     check_order(start, end)
-    cursors, tenant_id = services_of(request).cursors, tenant_of(request)
-    bound = CursorScope(tenant_id=tenant_id, of="bookings", filters=asdict(wanted))
+    bound = CursorScope(
+        tenant_id=tenant_of(request), of="bookings", filters={**asdict(wanted), "as_of": as_of}
+    )
+    if as_of is None:
+        return await _list_now(request, wanted, bound, cursor, limit)
+    return await _list_as_of(request, as_of, wanted, bound, cursor, limit)
+
+
+async def _list_now(
+    request: Request, wanted: BookingFilter, bound: CursorScope, cursor: str | None, limit: int
+) -> Response:
+    cursors = services_of(request).cursors
     after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
     async with projected(request, "bookings") as look:
         page = await list_bookings(
             look.conn,
-            tenant_id=tenant_id,
+            tenant_id=look.tenant_id,
             generation=look.generation,
             wanted=wanted,
             after=after,
@@ -116,6 +135,57 @@ async def list_all(
         await _bodies(request, page.bookings),
         next_cursor=None if mark is None else cursors.seal(mark, bound),
         as_of=look.position,
+    )
+
+
+async def _list_as_of(
+    request: Request,
+    as_of: int | datetime,
+    wanted: BookingFilter,
+    bound: CursorScope,
+    cursor: str | None,
+    limit: int,
+) -> Response:
+    """Lists the bookings that were known then, each folded from its events until then."""
+    services = services_of(request)
+    position, after = (
+        services.cursors.open(_PLACE, cursor, bound) if cursor else (None, known.BEGINNING)
+    )
+    moment = await moment_asked(request, as_of, position)
+    async with projected(request, "reservation_history", moment.position) as look:
+        page = await known.list_known(
+            look.conn,
+            tenant_id=look.tenant_id,
+            generation=look.generation,
+            moment=moment,
+            wanted=wanted,
+            after=after,
+            limit=MAX_PAGE if wanted.asks_for_details else limit,
+        )
+    bookings = await services.engine.bookings_as_of(
+        bound.tenant_id, [mark.booking_id for mark in page.marks], moment.position
+    )
+    told = [
+        (mark, booking)
+        for mark, booking in zip(page.marks, bookings, strict=True)
+        if _tells(booking.aggregate, wanted)
+    ]
+    last = told[limit - 1][0] if len(told) > limit else page.next_after
+    return found_page(
+        request,
+        [thing_body(booking) for _, booking in told[:limit]],
+        next_cursor=None if last is None else services.cursors.seal([moment.position, last], bound),
+        as_of=moment.position,
+    )
+
+
+def _tells(booking: Aggregate, wanted: BookingFilter) -> bool:
+    """Whether a booking has the reference and the text that are asked for."""
+    if not isinstance(booking, Booking):
+        return False
+    texts = (booking.title, booking.reference, booking.notes)
+    return (wanted.reference is None or booking.reference == wanted.reference) and (
+        wanted.q is None or wanted.q.lower() in "\n".join(filter(None, texts)).lower()
     )
 
 

@@ -12,10 +12,17 @@ from api.headers import read_min_event_position
 from api.openapi import headers, kinds, links
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, BookingPath, Cursor, Limit
+from api.past import AsOf, moment_asked
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
-from api.reading import check_reached, check_reached_by_absent, found_page, found_thing
+from api.reading import (
+    check_reached,
+    check_reached_by_absent,
+    found_page,
+    found_thing,
+    found_version,
+)
 from api.rendering import history_entry_body
 from api.roles import Permission
 from api.schemas import examples
@@ -71,7 +78,8 @@ async def book(request: StrictRequest, form: BookForm) -> Response:
         "readBooking",
         tag="bookings",
         summary="Read a booking",
-        description="Folds the booking from its events, so the answer is never stale.",
+        description="Folds the booking from its events, so the answer is never stale. With "
+        "`as_of`, from the events until then; who was forgotten since is forgotten then, too.",
         permission=Permission.READ,
         takes=kinds.READ_HEADERS,
         answer=Answer(
@@ -84,10 +92,16 @@ async def book(request: StrictRequest, form: BookForm) -> Response:
         problems=kinds.READ_ONE_PROBLEMS,
     ),
 )
-async def read_booking(request: Request, booking_id: BookingPath) -> Response:
+async def read_booking(request: Request, booking_id: BookingPath, as_of: AsOf = None) -> Response:
     """Reads a booking."""
-    booking = await services_of(request).engine.booking(tenant_of(request), booking_id)
-    return await found_thing(request, booking, "booking", booking_id)
+    engine, tenant_id = services_of(request).engine, tenant_of(request)
+    if as_of is None:
+        booking = await engine.booking(tenant_id, booking_id)
+        return await found_thing(request, booking, "booking", booking_id)
+    moment = await moment_asked(request, as_of)
+    for known in await engine.bookings_as_of(tenant_id, [booking_id], moment.position):
+        return found_version(known)
+    raise ProblemError(not_found("booking", booking_id))
 
 
 @router.patch(

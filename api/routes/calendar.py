@@ -9,9 +9,11 @@ from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import MAX_PAGE, Cursor, Limit, ResourcePath
+from api.past import AsOf, moment_asked
+from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
-from api.reading import found_page, snapshot
+from api.reading import found_page, projected, snapshot
 from api.rendering import claim_body
 from api.roles import Permission
 from api.schemas import examples
@@ -20,8 +22,10 @@ from api.services import services_of
 from api.strict_route import StrictRoute
 from api.window import From, To, window_of
 from projections.reservation.calendar import BEGINNING, CalendarMark, read_calendar
+from projections.reservation_history.calendar import read_calendar_as_of
 
-_MARK = TypeAdapter(CalendarMark)
+# The position is what a time to look back to came to; now has none.
+_PLACE: TypeAdapter[tuple[int | None, CalendarMark]] = TypeAdapter(tuple[int | None, CalendarMark])
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -33,7 +37,7 @@ router = APIRouter(route_class=StrictRoute)
         tag="resources",
         summary="Read what occupies a resource",
         description="The claims that overlap the window, by start, not clipped to it. Holds "
-        "past their expiry are left out.",
+        "past their expiry are left out. With `as_of`, as it was known then.",
         permission=Permission.READ,
         takes=kinds.READ_HEADERS,
         answer=Answer(
@@ -42,7 +46,7 @@ router = APIRouter(route_class=StrictRoute)
             example=examples.CALENDAR,
             headers=kinds.ANSWERS_PAGE,
         ),
-        problems=kinds.READ_ONE_PROBLEMS,
+        problems=(*kinds.READ_ONE_PROBLEMS, catalogue.PROJECTION_BEHIND),
     ),
 )
 async def read(
@@ -50,15 +54,13 @@ async def read(
     resource_id: ResourcePath,
     start: From,
     end: To,
+    as_of: AsOf = None,
     cursor: Cursor = None,
     limit: Limit = MAX_PAGE,
 ) -> Response:
     """Reads a calendar."""
     window = window_of(start, end)
-    cursors, tenant_id = (
-        services_of(request).cursors,
-        tenant_of(request),
-    )
+    cursors, tenant_id = services_of(request).cursors, tenant_of(request)
     bound = CursorScope(
         tenant_id=tenant_id,
         of="calendar",
@@ -66,24 +68,41 @@ async def read(
             "resource": resource_id,
             "from": window.start,
             "to": window.end,
+            "as_of": as_of,
         },
     )
-    after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
-    async with snapshot(request) as look:
-        page = await read_calendar(
-            look.conn,
-            tenant_id=tenant_id,
-            resource_id=resource_id,
-            window=window,
-            after=after,
-            limit=limit,
-        )
+    resolved, after = cursors.open(_PLACE, cursor, bound) if cursor else (None, BEGINNING)
+    if as_of is None:
+        async with snapshot(request) as look:
+            position = look.head
+            page = await read_calendar(
+                look.conn,
+                tenant_id=tenant_id,
+                resource_id=resource_id,
+                window=window,
+                after=after,
+                limit=limit,
+            )
+    else:
+        moment = await moment_asked(request, as_of, resolved)
+        position = resolved = moment.position
+        async with projected(request, "reservation_history", position) as past:
+            page = await read_calendar_as_of(
+                past.conn,
+                tenant_id=tenant_id,
+                generation=past.generation,
+                moment=moment,
+                resource_id=resource_id,
+                window=window,
+                after=after,
+                limit=limit,
+            )
     if page is None:
         raise ProblemError(not_found("resource", resource_id))
     mark = page.next_after
     return found_page(
         request,
         [claim_body(entry) for entry in page.entries],
-        next_cursor=None if mark is None else cursors.seal(mark, bound),
-        as_of=look.head,
+        next_cursor=None if mark is None else cursors.seal([resolved, mark], bound),
+        as_of=position,
     )

@@ -5,15 +5,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import TypeAdapter
-from pydantic_core import to_json
 from starlette.responses import Response
 
 from api.call import tenant_of
 from api.cursor import CursorScope
-from api.openapi import headers, kinds
+from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
-from api.reading import next_link
+from api.reading import found_page, snapshot
 from api.rendering import refusal_body
 from api.roles import Permission
 from api.schemas import examples
@@ -22,7 +21,6 @@ from api.services import services_of
 from api.strict_route import StrictRoute
 from api.window import OpenEnd, check_order
 from domain.ids import ResourceId
-from infra.postgres.pool import reading
 from infra.refusals import RefusalFilter, RefusalPlace, list_refusals
 from infra.refusals.listing import BEGINNING
 
@@ -51,11 +49,12 @@ router = APIRouter(route_class=StrictRoute)
         "the commands: in a flood, or while the database is sick, some may be missing. What is "
         "older than 90 days goes, and of one tenant's more than 100,000 the oldest.",
         permission=Permission.READ,
+        takes=kinds.READ_HEADERS,
         answer=Answer(
             description="A page of refusals.",
             model=RefusalsBody,
             example=examples.REFUSALS,
-            headers=(headers.LINK,),
+            headers=kinds.ANSWERS_PAGE,
         ),
         problems=kinds.READ_PROBLEMS,
     ),
@@ -90,18 +89,19 @@ async def read(
     services, tenant_id = services_of(request), tenant_of(request)
     bound = CursorScope(tenant_id=tenant_id, of="refusals", filters=asdict(wanted))
     before = services.cursors.open(_PLACE, cursor, bound) if cursor else BEGINNING
-    async with reading(services.pool, tenant_id) as conn:
+    async with snapshot(request) as look:
         # One more than shown tells whether there is another page.
-        found = await list_refusals(
-            conn, tenant_id=tenant_id, wanted=wanted, before=before, limit=limit + 1
+        refused = await list_refusals(
+            look.conn, tenant_id=tenant_id, wanted=wanted, before=before, limit=limit + 1
         )
-    shown = found[:limit]
+    shown = refused[:limit]
     next_cursor = None
-    if len(found) > limit:
+    if len(refused) > limit:
         last = shown[-1]
         next_cursor = services.cursors.seal(RefusalPlace(last.refused_at, last.refusal_id), bound)
-    return Response(
-        to_json({"items": [refusal_body(each) for each in shown], "next_cursor": next_cursor}),
-        headers=None if next_cursor is None else next_link(request, cursor=next_cursor),
-        media_type="application/json",
+    return found_page(
+        request,
+        [refusal_body(each) for each in shown],
+        next_cursor=next_cursor,
+        as_of=look.head,
     )

@@ -1,19 +1,16 @@
 """What a tenant's own requests come to."""
 
 from fastapi import APIRouter, Request
-from pydantic_core import to_json
 from starlette.responses import Response
 
-from api.call import tenant_of
 from api.days import EndDay, FirstDay, check_days
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
+from api.reading import found, snapshot
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.usage import UsagesBody
-from api.services import services_of
 from api.strict_route import StrictRoute
-from infra.postgres.pool import reading
 from infra.usage import UsageDay, read_usage
 
 router = APIRouter(route_class=StrictRoute)
@@ -29,20 +26,22 @@ router = APIRouter(route_class=StrictRoute)
         "has counted every few seconds, so today's figures are behind by that much. Requests to "
         "`/metrics` and imports are not counted.",
         permission=Permission.READ,
-        answer=Answer(description="The figures.", model=UsagesBody, example=examples.USAGES),
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="The figures.",
+            model=UsagesBody,
+            example=examples.USAGES,
+            headers=kinds.ANSWERS_READ,
+        ),
         problems=kinds.READ_PROBLEMS,
     ),
 )
 async def read(request: Request, start: FirstDay, end: EndDay) -> Response:
     """Reads the figures."""
     check_days(start, end)
-    tenant_id = tenant_of(request)
-    async with reading(services_of(request).pool, tenant_id) as conn:
-        days = await read_usage(conn, tenant_id, start, end)
-    return Response(
-        to_json({"items": [_day(day) for day in days], "totals": _figures(days)}),
-        media_type="application/json",
-    )
+    async with snapshot(request) as look:
+        days = await read_usage(look.conn, look.tenant_id, start, end)
+    return found({"items": [_day(day) for day in days], "totals": _figures(days)}, as_of=look.head)
 
 
 def _day(day: UsageDay) -> dict[str, object]:

@@ -12,7 +12,7 @@ from domain.customer import Customer
 from domain.ids import BookingId, ResourceId, TenantId
 from domain.mapper import EventMapper
 from domain.resource import Resource
-from infra.customer_vault import CustomerVault
+from infra.customer_vault import CustomerVault, SealedIn
 from infra.engine.command_facts import customer_in
 from infra.engine.decision import Decision, recorded
 from infra.engine.loading import StreamLoader
@@ -151,6 +151,39 @@ class BookingEngine:
             Overloaded: the database could not be asked in time.
         """
         return await self._find(tenant_id, booking_id, Booking)
+
+    async def bookings_as_of(
+        self, tenant_id: TenantId, booking_ids: Sequence[BookingId], position: int
+    ) -> list[Accepted]:
+        """Folds bookings from their events up to a position, as they were known then.
+
+        Who was forgotten since is forgotten in the past too: the key is gone, whatever the time.
+
+        Args:
+            tenant_id: whose.
+            booking_ids: which.
+            position: the last event that counts; at most the log's last one.
+
+        Returns:
+            Those that there were, in the same order.
+
+        Raises:
+            Overloaded: the database could not be asked in time.
+        """
+        view = await self._loader.as_of(tenant_id, booking_ids, position)
+        found = {each: view.loaded[each] for each in booking_ids if each in view.loaded}
+        sealed = {
+            each: SealedIn(loaded.aggregate.customer, each, loaded.aggregate.customer_version)
+            for each, loaded in found.items()
+            if isinstance(loaded.aggregate, Booking) and loaded.aggregate.customer is not None
+        }
+        opened = await self._vault.open_all(tenant_id, [*sealed.values()])
+        customers = dict(zip(sealed, opened, strict=True))
+        return [
+            replace(_found(loaded, position), customer=customers.get(each))
+            for each, loaded in found.items()
+            if isinstance(loaded.aggregate, Booking)
+        ]
 
     async def resource(self, tenant_id: TenantId, resource_id: ResourceId) -> Accepted | None:
         """Folds one resource from its events: never stale.

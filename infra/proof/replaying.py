@@ -81,7 +81,7 @@ async def replay(
     Yields:
         The events in order. What of a stream follows an event that cannot be read cannot either.
     """
-    cast.forgotten |= await _select_forgotten(conn, tenant_id)
+    cast.forgotten |= await select_forgotten(conn, tenant_id)
     mapper = EventMapper()
     things: dict[bytes, Folded] = {}
     async for events in log_in_parts(conn, tenant_id, 0, until):
@@ -141,7 +141,13 @@ def _called(thing: Folded) -> str | None:
     return None
 
 
-async def _select_forgotten(conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> set[UUID]:
+async def select_forgotten(conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> set[UUID]:
+    """Reads the keys of the customers that were forgotten.
+
+    Args:
+        conn: of the tables' owner.
+        tenant_id: whose.
+    """
     # By the log's word: destroying a key and telling of it are one commit.
     cursor = await conn.execute(
         """

@@ -7,7 +7,7 @@ page may then have fewer than asked for, or none, and yet not be the last.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,9 +16,8 @@ from psycopg.rows import TupleRow, dict_row
 
 from domain.customer import SealedCustomer
 from domain.ids import BookingId, ResourceId, TenantId
-from domain.period import MAX_DURATION
 from domain.status import BookingStatus
-from projections.bookings.reach import REACHES
+from projections.bookings.reach import LONG_AGO, REACHES, earliest_starts
 
 LOOK_AHEAD = 2000
 """How many bookings a page may look at to find those of a status or with a text."""
@@ -114,10 +113,11 @@ class BookingMark(NamedTuple):
     booking_id: BookingId
 
 
-BEGINNING = BookingMark(datetime(1, 1, 1, tzinfo=UTC), BookingId(UUID(int=0)))
+BEGINNING = BookingMark(LONG_AGO, BookingId(UUID(int=0)))
 """The mark before every booking."""
 
-_LONG_AGO, _FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+FAR_AHEAD = datetime(9999, 1, 1, tzinfo=UTC)
+"""After every booking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,12 @@ class BookingFilter:
     @property
     def is_answered_by_an_index(self) -> bool:
         """Whether all that is looked at is found."""
-        return self.status is None and self.q is None and self.reference is None
+        return self.status is None and not self.asks_for_details
+
+    @property
+    def asks_for_details(self) -> bool:
+        """Whether it asks for what the bookings themselves tell, not what they reserve."""
+        return self.q is not None or self.reference is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,18 +221,19 @@ async def list_bookings(
     """
     # One more than shown tells whether there is another page.
     look = limit + 1 if wanted.is_answered_by_an_index else max(LOOK_AHEAD, limit + 1)
+    earliest = earliest_starts(wanted.start)
     parameters = {
         "tenant_id": tenant_id,
         "generation": generation,
         "resource_id": wanted.resource_id,
         "status": wanted.status,
-        "from": wanted.start or _LONG_AGO,
-        "to": wanted.end or _FAR_AHEAD,
+        "from": wanted.start or LONG_AGO,
+        "to": wanted.end or FAR_AHEAD,
         "q": wanted.q,
         "reference": wanted.reference,
         "reaches": [*range(len(REACHES))],
-        "earliest": [_before(wanted.start, longest) for longest in REACHES],
-        "furthest": _before(wanted.start, MAX_DURATION),
+        "earliest": earliest,
+        "furthest": earliest[-1],
         "after_start": after.start_time,
         "after_booking": after.booking_id,
         "look": look,
@@ -243,10 +249,6 @@ async def list_bookings(
         last = BookingMark(rows[0]["last_start"], rows[0]["last_booking"])
         return BookingPage(bookings, next_after=last)
     return BookingPage(bookings, next_after=None)
-
-
-def _before(start: datetime | None, duration: timedelta) -> datetime:
-    return _LONG_AGO if start is None else start - duration
 
 
 def _booking(row: Mapping[str, Any]) -> ListedBooking:

@@ -151,8 +151,29 @@ async def read_availability(
         },
         binary=True,
     )
+    return availability_of(await cursor.fetchall(), wanted, window, duration)
+
+
+def availability_of(
+    rows: Sequence[TupleRow],
+    wanted: Sequence[ResourceId],
+    window: Period,
+    duration: timedelta,
+) -> Availability:
+    """Tell what is free from what a query says is taken.
+
+    Args:
+        rows: for each resource its id, whether it is retired (None if there is none such), and the
+            claims in the window as bytes; at most `most_rows`.
+        wanted: the resources, each once.
+        window: free periods are clipped to it.
+        duration: how long a free period must be at least.
+
+    Raises:
+        WindowTooFull: more than MAX_CLAIMS claims lie in the window.
+    """
     span, at_least = _span(window), duration // _MICROSECOND
-    occupied = _occupied_by_resource(await cursor.fetchall(), span)
+    occupied = _occupied_by_resource(rows, span)
     moments = _Moments()
     return Availability(
         resources=tuple(

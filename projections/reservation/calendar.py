@@ -1,5 +1,6 @@
 """The calendar of one resource: which bookings occupy it within a window, page by page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -133,7 +134,17 @@ async def read_calendar(
             "limit": limit + 1,  # one more than shown tells whether there is another page
         },
     )
-    rows = await cursor.fetchall()
+    return page_of(await cursor.fetchall(), limit)
+
+
+def page_of(rows: Sequence[TupleRow], limit: int) -> CalendarPage | None:
+    """Make a page of what a query found.
+
+    Args:
+        rows: one more than a page has, if there is another; one without a claim where nothing
+            occupies the resource, none where there is no such resource.
+        limit: entries a page.
+    """
     if not rows:
         return None
     entries = tuple(_entry(row) for row in rows[:limit] if row[1] is not None)

@@ -15,6 +15,7 @@ from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
 from scripts.benchmarks.lagging import measure_lag, report_lag
 from scripts.benchmarks.logs import STAGES
+from scripts.benchmarks.looking_back import measure_looking_back, report_looking_back
 from scripts.benchmarks.projecting import measure_projecting, report_projecting
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
 from scripts.benchmarks.report import report
@@ -116,6 +117,14 @@ def lag(
 ) -> None:
     """Measure how long after its commit an event is in the projections, at a fixed rate."""
     _run(lambda: report_lag(measure_lag(rate, seconds, tenants, _progress)))
+
+
+@app.command("as-of")
+def as_of(
+    events: Annotated[int, typer.Option(help="In the log.", min=10_000)] = 1_000_000,
+) -> None:
+    """Measure what looking back a year costs in a log of two."""
+    _run(lambda: report_looking_back(measure_looking_back(events, _progress)))
 
 
 def _progress(line: str) -> None:

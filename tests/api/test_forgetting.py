@@ -109,7 +109,11 @@ async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]
         f"/v1/bookings/{booking['id']}/history",
         "/v1/bookings",
         "/v1/bookings?q=Lovelace",
+        f"/v1/bookings/{booking['id']}?as_of=3",
+        "/v1/bookings?as_of=3",
+        "/v1/bookings?as_of=3&q=Lovelace",
         f"/v1/resources/{stage}/calendar?{WINDOW}",
+        f"/v1/resources/{stage}/calendar?{WINDOW}&as_of=3",
         f"/v1/availability?resource_id={stage}&{WINDOW}",
         "/v1/resources",
         f"/v1/resources/{stage}",
@@ -138,7 +142,9 @@ async def test_nothing_that_is_kept_or_answered_tells_of_who_was_forgotten(
     told = (await all_reads(studio, booking, stage)).items()
     assert {path for path, text in told if "canary" in text.lower()} == {
         f"/v1/bookings/{booking['id']}",
+        f"/v1/bookings/{booking['id']}?as_of=3",
         "/v1/bookings",
+        "/v1/bookings?as_of=3",
     }
 
     forgotten = await studio.post(f"/v1/customers/{key_id}/forget", {"reason": "Ticket 4711"})

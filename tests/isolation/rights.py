@@ -158,9 +158,21 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "auditor": "own select",
         "analyst": "own select",
     },
+    "reservation_history": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "auditor": "own select",
+        "analyst": "own select",
+    },
     "resource": {
         "api": "own select insert update",
         "background": "all select(tenant_id,resource_id,timezone)",
+        "projector": "all select insert update delete",
+        "auditor": "own select",
+        "analyst": "own select",
+    },
+    "resource_lifetime": {
+        "api": "own select",
         "projector": "all select insert update delete",
         "auditor": "own select",
         "analyst": "own select",

@@ -160,4 +160,12 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.bookings_resource
         values (%(tenant)s, 1, %(id)s, '2027-03-01 9:00Z', %(id)s, '2027-03-01 18:00Z')
     """,
+    "reservation_history": """
+        insert into booking.reservation_history
+        values (%(tenant)s, 1, %(id)s, 1, %(id)s, true, 'held', '2027-03-01 9:00Z',
+                '2027-03-01 18:00Z', 0, null, null)
+    """,
+    "resource_lifetime": """
+        insert into booking.resource_lifetime values (%(tenant)s, 1, %(id)s, 1, null)
+    """,
 }

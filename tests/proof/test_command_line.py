@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from api.cli import main, workplace
-from tests.proof.conftest import EVENTS, KEY, Log
+from tests.proof.conftest import B1, B2, EVENTS, KEY, STAGE, Log
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -90,6 +90,41 @@ def test_a_log_is_verified_exported_signed_and_told(audit: Audit, log: Log, tmp_
     ]
 
 
+def test_what_was_known_at_a_moment_is_told(audit: Audit) -> None:
+    told = audit("as-of", "--tenant", "studio", "--at", "6")
+    assert told.status == 0, told.err
+    heading, *lines, count = told.out.splitlines()
+    assert heading.startswith("At position 6, 20")
+    assert lines == [
+        f'2027-03-01 09:00Z to 2027-03-01 10:00Z  confirmed  "Finale" on "Stage 1" ({B1})',
+        f'2027-03-01 11:00Z to 2027-03-01 12:00Z  confirmed  "Pilot" on "Stage 1", "Camera" ({B2})',
+    ]
+    assert count == "2 bookings."
+    when = heading.partition(", ")[2].replace(" ", "T")
+    assert audit("as-of", "--tenant", "studio", "--at", when).out == told.out
+
+    of_stage = ("--tenant", "studio", "--resource", str(STAGE), "--to", "2027-03-01T11:00:00Z")
+    occupying = [audit("as-of", *of_stage, "--at", at).out.splitlines()[1:-1] for at in "248"]
+    assert [[line.rpartition(" ")[2] for line in lines] for lines in occupying] == [
+        [],
+        [f"({B1})"],
+        [f"({B2})"],
+    ]
+    assert "No booking." in audit("as-of", "--tenant", "studio", "--at", "0").out
+
+    one = audit("as-of", "--tenant", "studio", "--at", "4", "--booking", str(B2))
+    facts = [line.split(maxsplit=1) for line in one.out.splitlines()[2:]]
+    assert facts[:4] == [
+        ["status", '"held"'],
+        ["title", '"Pilot"'],
+        ["resource_ids", '"Stage 1", "Camera"'],
+        ["start_time", '"2027-03-01T11:00:00Z"'],
+    ]
+    sealed = audit("as-of", "--tenant", "studio", "--at", "4", "--booking", str(B1))
+    assert "customer          sealed, key " in sealed.out
+    assert "Ada" not in sealed.out
+
+
 def test_a_rewritten_log_is_exposed_with_1(audit: Audit, log: Log, tmp_path: Path) -> None:
     note, export = tmp_path / "kept.note", tmp_path / "log.jsonl"
     note.write_text(log.first.note)
@@ -123,6 +158,13 @@ def test_a_rewritten_log_is_exposed_with_1(audit: Audit, log: Log, tmp_path: Pat
         (["check", "README.md", "--key", "x"], "A public key has 32 bytes"),
         (["consistent", "README.md"], "is no signed checkpoint of a booking log"),
         (["checkpoint"], "BOOKING_SIGNING_KEY is not set"),
+        (["as-of", "--tenant", "studio", "--at", "11"], "no position 11. Give one until 10"),
+        (["as-of", "--tenant", "studio", "--at", "2199-01-01T00:00:00Z"], "has not come yet"),
+        (["as-of", "--tenant", "studio", "--at", "yesterday"], "as RFC 3339 writes it"),
+        (
+            ["as-of", "--tenant", "studio", "--at", "3", "--booking", str(B2)],
+            "There was no booking",
+        ),
     ],
 )
 def test_misuse_is_2(
