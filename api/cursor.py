@@ -5,13 +5,13 @@ place that means nothing there, so it is refused.
 """
 
 import hmac
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from api.problems.problem import FieldError, ProblemError, validation_failed
 from domain.ids import TenantId
@@ -28,12 +28,12 @@ class CursorScope:
     Attributes:
         tenant_id: whose it is.
         of: which it is.
-        filters: what it is narrowed to.
+        filters: what it is narrowed to; anything that JSON can tell, ids and times too.
     """
 
     tenant_id: TenantId
     of: str
-    filters: Mapping[str, JsonValue]
+    filters: Mapping[str, object]
 
 
 class Cursors:
@@ -47,14 +47,14 @@ class Cursors:
         """
         self._key = key
 
-    def seal(self, place: JsonValue, scope: CursorScope) -> str:
+    def seal(self, place: object, scope: CursorScope) -> str:
         """Make a cursor.
 
         Args:
-            place: the sort key of the last thing on the page before.
+            place: the sort key of the last thing on the page before, as `open` gives it back.
             scope: the list that it is good for.
         """
-        payload = json.dumps(place, separators=(",", ":")).encode()
+        payload = to_json(place)
         return _text(self._sign(payload, scope) + payload)
 
     def open(self, place: TypeAdapter[_Place], cursor: str, scope: CursorScope) -> _Place:
@@ -90,11 +90,9 @@ class Cursors:
         return place.validate_json(payload)
 
     def _sign(self, payload: bytes, scope: CursorScope) -> bytes:
-        bound_to = json.dumps(
-            [str(scope.tenant_id), scope.of, dict(scope.filters), payload.decode("latin-1")],
-            sort_keys=True,
-        )
-        return hmac.digest(self._key, bound_to.encode(), "sha256")[:_SIGNATURE_BYTES]
+        filters = sorted(scope.filters.items())
+        bound_to = to_json([scope.tenant_id, scope.of, filters, payload.decode("latin-1")])
+        return hmac.digest(self._key, bound_to, "sha256")[:_SIGNATURE_BYTES]
 
 
 def _text(sealed: bytes) -> str:

@@ -82,19 +82,5 @@ async def moment_asked(
         return await moment_of_position(look.conn, look.tenant_id, as_of)
 
 
-def as_of_text(as_of: int | datetime | None) -> str | None:
-    """Writes what was asked for, for a cursor to be bound to.
-
-    Args:
-        as_of: as asked; None for now.
-    """
-    match as_of:
-        case None:
-            return None
-        case datetime():
-            return as_of.isoformat()
-    return str(as_of)
-
-
 def _refused(message: str) -> ProblemError:
     return ProblemError(validation_failed(FieldError(pointer="/query/as_of", message=message)))

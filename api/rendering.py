@@ -306,6 +306,7 @@ def utilisation_day_body(day: UtilisationDay) -> Body:
             "under_30_days": day.lead_month,
             "longer": day.lead_longer,
         },
+        "refusals": day.refusals,
     }
 
 

@@ -1,4 +1,4 @@
-"""The window that a query looks at: two times, half-open, at most 366 days apart."""
+"""The window that a query looks at: two times, half-open, at most 366 days apart; or open ends."""
 
 import re
 from datetime import datetime
@@ -28,12 +28,11 @@ def parse_query_time(text: object) -> datetime:
 
 
 # The examples stand in the schemas, since a schema given whole hides what Query says.
+_TIME = {"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00+01:00"]}
 From = Annotated[
     datetime,
     PlainValidator(parse_query_time),
-    WithJsonSchema(
-        {"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00+01:00"]}
-    ),
+    WithJsonSchema(_TIME),
     Query(alias="from", description="Where the window starts: RFC 3339 with offset."),
 ]
 To = Annotated[
@@ -44,6 +43,25 @@ To = Annotated[
     ),
     Query(alias="to", description="Where it ends, exclusive; at most 366 days later."),
 ]
+
+OpenEnd = Annotated[datetime | None, PlainValidator(parse_query_time), WithJsonSchema(_TIME)]
+"""An end of a window that may have none; a parameter adds what it bounds."""
+
+
+def check_order(start: datetime | None, end: datetime | None) -> None:
+    """Refuses a window that leaves nothing between its ends.
+
+    Args:
+        start: the parameter `from`, if it was given.
+        end: the parameter `to`, exclusive; likewise.
+
+    Raises:
+        ProblemError: it is empty or inverted (validation-failed).
+    """
+    if start is not None and end is not None and start >= end:
+        raise ProblemError(
+            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
+        )
 
 
 def window_of(start: datetime, end: datetime) -> Period:

@@ -1,6 +1,7 @@
 """Draws exported utilisation as a calendar: `python draw_utilisation.py utilisation.csv > it.svg`.
 
-A square for each day, the darker the more hours of all resources together were confirmed in it.
+A square for each day, the darker the more hours of all resources together were confirmed in it; an
+empty one if none were. On a white ground of its own, so that it can be read on a dark page, too.
 With Python's standard library alone.
 """
 
@@ -11,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
-SHADES = ("#edf3f8", "#c0d9ec", "#86b6d9", "#4389bd", "#12578c")
+SHADES = ("#d6e6f2", "#a9cce6", "#74abd6", "#3c82b8", "#0f4f82")
 SIDE, GAP, LEFT, TOP = 18, 3, 44, 58
-STEP = SIDE + GAP
-WEEKDAYS = ("Mon", "", "Wed", "", "Fri", "", "Sun")
+STEP, LEGEND = SIDE + GAP, 52
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-    'height="{height}" font-family="system-ui, sans-serif" font-size="11" fill="#333" role="img">'
+    'height="{height}" font-family="system-ui, sans-serif" font-size="11" fill="#222" role="img">'
 )
 
 
@@ -36,9 +37,9 @@ def drawn(hours: Mapping[date, float]) -> Iterator[str]:
     monday = first - timedelta(days=first.weekday())
     most = max(hours.values())
     width = max(460, LEFT + STEP * ((last - monday).days // 7 + 1) + 14)
-    height = TOP + 7 * STEP + 40
+    height = TOP + 7 * STEP + 58
     yield HEAD.format(width=width, height=height)
-    yield f'<rect width="{width}" height="{height}" fill="#fff"/>'
+    yield f'<rect width="{width}" height="{height}" rx="6" fill="#fff"/>'
     title = f"Confirmed hours of all resources, {first} to {last}"
     yield f'<title>{title}</title><text x="14" y="24" font-size="14">{title}</text>'
     for weekday, name in enumerate(WEEKDAYS):
@@ -49,25 +50,30 @@ def drawn(hours: Mapping[date, float]) -> Iterator[str]:
         if day.day == 1:
             yield f'<text x="{x}" y="{TOP - 8}">{day:%b}</text>'
         told = hours.get(day, 0.0)
-        square = (
-            f'x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" rx="3" fill="{_shade(told, most)}"'
-        )
-        yield f"<rect {square}><title>{day}: {told:,.0f} hours</title></rect>"
-    yield from _legend(height - 26, most)
+        yield f"{_square(x, y, SIDE, told, most)}<title>{day}: {told:,.0f} hours</title></rect>"
+    yield from _legend(height - 44, most)
     yield "</svg>"
 
 
-def _shade(told: float, most: float) -> str:
-    return SHADES[min(int(told / (most or 1) * len(SHADES)), len(SHADES) - 1)]
+def _square(x: int, y: int, width: int, told: float, most: float) -> str:
+    shade = SHADES[min(int(told / (most or 1) * len(SHADES)), len(SHADES) - 1)]
+    paint = f'fill="{shade}"' if told else 'fill="none" stroke="#b8c4ce"'
+    return f'<rect x="{x}" y="{y}" width="{width}" height="{SIDE}" rx="3" {paint}>'
 
 
 def _legend(y: int, most: float) -> Iterator[str]:
-    yield f'<text x="{LEFT}" y="{y + 13}">0</text>'
-    for number, shade in enumerate(SHADES):
-        x = LEFT + 14 + STEP * number
-        yield f'<rect x="{x}" y="{y}" width="{SIDE}" height="{SIDE}" rx="3" fill="{shade}"/>'
-    after = LEFT + 18 + STEP * len(SHADES)
-    yield f'<text x="{after}" y="{y + 13}">{most:,.0f} hours a day</text>'
+    """Gives the shades, with the hours of a day at which each begins and the last one ends."""
+    step = most / len(SHADES)
+    yield f"{_square(LEFT, y, SIDE, 0, most)}</rect>"
+    yield f'<text x="{LEFT + SIDE // 2}" y="{y + 34}" text-anchor="middle">none</text>'
+    left = LEFT + 2 * STEP
+    for number in range(len(SHADES) + 1):
+        x = left + LEGEND * number
+        if number < len(SHADES):
+            yield f"{_square(x, y, LEGEND - GAP, step * (number + 0.5), most)}</rect>"
+        hours = f"{step * number:,.0f}"
+        yield f'<text x="{x}" y="{y + 34}" text-anchor="middle">{hours}</text>'
+    yield f'<text x="{left + LEGEND * len(SHADES) + 24}" y="{y + 34}">hours a day</text>'
 
 
 if __name__ == "__main__":

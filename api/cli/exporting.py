@@ -15,6 +15,7 @@ from infra.access import tenant_named
 from infra.exporting import (
     BOOKINGS,
     EVENTS,
+    REFUSALS,
     UTILISATION,
     Contents,
     Format,
@@ -75,7 +76,7 @@ def utilisation(
     out: Out = None,
     store: Key = None,
 ) -> None:
-    """Export how much of each resource's local days was booked."""
+    """Export how much of each resource's local days was booked, and how often it was refused."""
     _export(UTILISATION, tenant, days(start, end), kept_as, out, store)
 
 
@@ -91,6 +92,20 @@ def bookings(
 ) -> None:
     """Export bookings as they are now, those of which any part lies in that time."""
     _export(BOOKINGS, tenant, moments(start, end), kept_as, out, store)
+
+
+@export.command()
+def refusals(
+    *,
+    tenant: OfTenant,
+    start: FromTime = None,
+    end: ToTime = None,
+    kept_as: As = "csv",
+    out: Out = None,
+    store: Key = None,
+) -> None:
+    """Export what was refused in the last 90 days, by when it was."""
+    _export(REFUSALS, tenant, moments(start, end), kept_as, out, store)
 
 
 @export.command()

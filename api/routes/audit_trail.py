@@ -1,10 +1,10 @@
 """Who did what, when, and by which request."""
 
-from datetime import datetime
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.call import tenant_of
@@ -12,7 +12,6 @@ from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
-from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.reading import found_page, projected
 from api.rendering import trail_line_body
 from api.roles import Permission
@@ -20,14 +19,13 @@ from api.schemas import examples
 from api.schemas.audit_trail import TrailBody
 from api.services import services_of
 from api.strict_route import StrictRoute
-from api.window import parse_query_time
+from api.window import OpenEnd, check_order
 from domain.ids import BookingId, ResourceId
 from projections.audit_trail.listing import BEGINNING, TrailFilter, list_trail
 
 MAX_ACTOR = 200
 
 _POSITION = TypeAdapter(int)
-_TIME = {"type": "string", "format": "date-time", "examples": ["2026-02-20T00:00:00+01:00"]}
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -84,25 +82,18 @@ async def read(
         ),
     ] = None,
     start: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="from", description="Only what was recorded at or after this time."),
     ] = None,
     end: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="to", description="Only what was recorded before this time."),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
     """Reads the audit trail."""
-    if start is not None and end is not None and start >= end:
-        raise ProblemError(
-            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
-        )
+    check_order(start, end)
     wanted = TrailFilter(
         subject_id=booking_id,
         resource_id=resource_id,
@@ -112,7 +103,7 @@ async def read(
         end=end,
     )
     cursors, tenant_id = services_of(request).cursors, tenant_of(request)
-    bound = _scope(request, wanted)
+    bound = CursorScope(tenant_id=tenant_id, of="audit-trail", filters=asdict(wanted))
     before = cursors.open(_POSITION, cursor, bound) if cursor else BEGINNING
     async with projected(request, "audit_trail") as look:
         page = await list_trail(
@@ -128,19 +119,4 @@ async def read(
         [trail_line_body(line) for line in page.lines],
         next_cursor=None if page.next_before is None else cursors.seal(page.next_before, bound),
         as_of=look.position,
-    )
-
-
-def _scope(request: Request, wanted: TrailFilter) -> CursorScope:
-    return CursorScope(
-        tenant_id=tenant_of(request),
-        of="audit-trail",
-        filters={
-            "booking": None if wanted.subject_id is None else str(wanted.subject_id),
-            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
-            "actor": wanted.actor,
-            "type": wanted.topic,
-            "from": None if wanted.start is None else wanted.start.isoformat(),
-            "to": None if wanted.end is None else wanted.end.isoformat(),
-        },
     )

@@ -1,10 +1,11 @@
 """Finding bookings: the list of all, narrowed by filters."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.call import tenant_of
@@ -12,8 +13,7 @@ from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, MAX_PAGE, Cursor, Limit
-from api.past import AsOf, as_of_text, moment_asked
-from api.problems.problem import FieldError, ProblemError, validation_failed
+from api.past import AsOf, moment_asked
 from api.reading import found_page, projected
 from api.rendering import listed_booking_body, thing_body
 from api.roles import Permission
@@ -22,7 +22,7 @@ from api.schemas.booking_bodies import BookingListBody
 from api.schemas.fields import Reference
 from api.services import services_of
 from api.strict_route import StrictRoute
-from api.window import parse_query_time
+from api.window import OpenEnd, check_order
 from domain.booking import Booking
 from domain.ids import ResourceId
 from domain.status import BookingStatus
@@ -42,7 +42,6 @@ MAX_TEXT = 100
 _MARK = TypeAdapter(BookingMark)
 # With what a time to look back to came to.
 _PLACE: TypeAdapter[tuple[int, known.KnownMark]] = TypeAdapter(tuple[int, known.KnownMark])
-_TIME = {"type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00+01:00"]}
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -79,15 +78,11 @@ async def list_all(
         BookingStatus | None, Query(description="Only those that stand so.", examples=["held"])
     ] = None,
     start: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="from", description="Only those that end after this time."),
     ] = None,
     end: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="to", description="Only those that start before this time."),
     ] = None,
     q: Annotated[
@@ -111,8 +106,10 @@ async def list_all(
     wanted = BookingFilter(
         resource_id=resource_id, status=status, start=start, end=end, q=q, reference=reference
     )
-    _check_window(wanted)
-    bound = _scope(request, wanted, as_of)
+    check_order(start, end)
+    bound = CursorScope(
+        tenant_id=tenant_of(request), of="bookings", filters={**asdict(wanted), "as_of": as_of}
+    )
     if as_of is None:
         return await _list_now(request, wanted, bound, cursor, limit)
     return await _list_as_of(request, as_of, wanted, bound, cursor, limit)
@@ -136,9 +133,7 @@ async def _list_now(
     return found_page(
         request,
         await _bodies(request, page.bookings),
-        next_cursor=None
-        if mark is None
-        else cursors.seal([mark.start_time.isoformat(), str(mark.booking_id)], bound),
+        next_cursor=None if mark is None else cursors.seal(mark, bound),
         as_of=look.position,
     )
 
@@ -179,12 +174,7 @@ async def _list_as_of(
     return found_page(
         request,
         [thing_body(booking) for _, booking in told[:limit]],
-        next_cursor=None
-        if last is None
-        else services.cursors.seal(
-            [moment.position, [last.start_time.isoformat(), str(last.booking_id), last.known_from]],
-            bound,
-        ),
+        next_cursor=None if last is None else services.cursors.seal([moment.position, last], bound),
         as_of=moment.position,
     )
 
@@ -196,29 +186,6 @@ def _tells(booking: Aggregate, wanted: BookingFilter) -> bool:
     texts = (booking.title, booking.reference, booking.notes)
     return (wanted.reference is None or booking.reference == wanted.reference) and (
         wanted.q is None or wanted.q.lower() in "\n".join(filter(None, texts)).lower()
-    )
-
-
-def _check_window(wanted: BookingFilter) -> None:
-    if wanted.start is not None and wanted.end is not None and wanted.start >= wanted.end:
-        raise ProblemError(
-            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
-        )
-
-
-def _scope(request: Request, wanted: BookingFilter, as_of: int | datetime | None) -> CursorScope:
-    return CursorScope(
-        tenant_id=tenant_of(request),
-        of="bookings",
-        filters={
-            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
-            "status": wanted.status,
-            "from": None if wanted.start is None else wanted.start.isoformat(),
-            "to": None if wanted.end is None else wanted.end.isoformat(),
-            "q": wanted.q,
-            "reference": wanted.reference,
-            "as_of": as_of_text(as_of),
-        },
     )
 
 

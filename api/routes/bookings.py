@@ -156,7 +156,7 @@ async def read_history(
     """Reads a booking's history."""
     at_least = read_min_event_position(request.scope["headers"])
     services, tenant_id = services_of(request), tenant_of(request)
-    bound = CursorScope(tenant_id=tenant_id, of="history", filters={"booking": str(booking_id)})
+    bound = CursorScope(tenant_id=tenant_id, of="history", filters={"booking": booking_id})
     after = services.cursors.open(_VERSION, cursor, bound) if cursor else 0
     page = await services.trail.history(tenant_id, booking_id, after, limit)
     if page is None:

@@ -9,7 +9,7 @@ from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import MAX_PAGE, Cursor, Limit, ResourcePath
-from api.past import AsOf, as_of_text, moment_asked
+from api.past import AsOf, moment_asked
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
@@ -65,10 +65,10 @@ async def read(
         tenant_id=tenant_id,
         of="calendar",
         filters={
-            "resource": str(resource_id),
-            "from": window.start.isoformat(),
-            "to": window.end.isoformat(),
-            "as_of": as_of_text(as_of),
+            "resource": resource_id,
+            "from": window.start,
+            "to": window.end,
+            "as_of": as_of,
         },
     )
     resolved, after = cursors.open(_PLACE, cursor, bound) if cursor else (None, BEGINNING)
@@ -103,8 +103,6 @@ async def read(
     return found_page(
         request,
         [claim_body(entry) for entry in page.entries],
-        next_cursor=None
-        if mark is None
-        else cursors.seal([resolved, [mark.start_time.isoformat(), str(mark.booking_id)]], bound),
+        next_cursor=None if mark is None else cursors.seal([resolved, mark], bound),
         as_of=position,
     )

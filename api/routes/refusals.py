@@ -1,10 +1,10 @@
 """What was refused by the rules of booking, to whom, and because of what."""
 
-from datetime import datetime
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from api.call import tenant_of
@@ -12,7 +12,6 @@ from api.cursor import CursorScope
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit
-from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.reading import found_page, snapshot
 from api.rendering import refusal_body
 from api.roles import Permission
@@ -20,7 +19,7 @@ from api.schemas import examples
 from api.schemas.refusals import RefusalsBody
 from api.services import services_of
 from api.strict_route import StrictRoute
-from api.window import parse_query_time
+from api.window import OpenEnd, check_order
 from domain.ids import ResourceId
 from infra.refusals import RefusalFilter, RefusalPlace, list_refusals
 from infra.refusals.listing import BEGINNING
@@ -35,7 +34,6 @@ Reason = Literal[
 ]
 
 _PLACE = TypeAdapter(RefusalPlace)
-_TIME = {"type": "string", "format": "date-time", "examples": ["2026-02-20T00:00:00+01:00"]}
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -75,28 +73,21 @@ async def read(
         ),
     ] = None,
     start: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="from", description="Only what was refused at or after this time."),
     ] = None,
     end: Annotated[
-        datetime | None,
-        PlainValidator(parse_query_time),
-        WithJsonSchema(_TIME),
+        OpenEnd,
         Query(alias="to", description="Only what was refused before this time."),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
     """Lists what was refused."""
-    if start is not None and end is not None and start >= end:
-        raise ProblemError(
-            validation_failed(FieldError(pointer="/query/to", message="Expected a time after from"))
-        )
+    check_order(start, end)
     wanted = RefusalFilter(reason=reason, resource_id=resource_id, start=start, end=end)
     services, tenant_id = services_of(request), tenant_of(request)
-    bound = _scope(request, wanted)
+    bound = CursorScope(tenant_id=tenant_id, of="refusals", filters=asdict(wanted))
     before = services.cursors.open(_PLACE, cursor, bound) if cursor else BEGINNING
     async with snapshot(request) as look:
         # One more than shown tells whether there is another page.
@@ -107,25 +98,10 @@ async def read(
     next_cursor = None
     if len(refused) > limit:
         last = shown[-1]
-        next_cursor = services.cursors.seal(
-            [last.refused_at.isoformat(), str(last.refusal_id)], bound
-        )
+        next_cursor = services.cursors.seal(RefusalPlace(last.refused_at, last.refusal_id), bound)
     return found_page(
         request,
         [refusal_body(each) for each in shown],
         next_cursor=next_cursor,
         as_of=look.head,
-    )
-
-
-def _scope(request: Request, wanted: RefusalFilter) -> CursorScope:
-    return CursorScope(
-        tenant_id=tenant_of(request),
-        of="refusals",
-        filters={
-            "reason": wanted.reason,
-            "resource": None if wanted.resource_id is None else str(wanted.resource_id),
-            "from": None if wanted.start is None else wanted.start.isoformat(),
-            "to": None if wanted.end is None else wanted.end.isoformat(),
-        },
     )

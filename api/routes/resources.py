@@ -99,9 +99,7 @@ async def list_all(
     return found_page(
         request,
         [listed_resource_body(resource) for resource in page.resources],
-        next_cursor=None
-        if mark is None
-        else cursors.seal([mark.name, str(mark.resource_id)], bound),
+        next_cursor=None if mark is None else cursors.seal(mark, bound),
         as_of=look.head,
     )
 

@@ -36,10 +36,10 @@ router = APIRouter(route_class=StrictRoute)
         "readUtilisation",
         tag="operations",
         summary="Read how much of resources' days was used",
-        description="For each resource and day of its own time zone on which anything was booked: "
-        "how long, by what the bookings are now; how many start in it, and how long before they "
-        "were made. It follows the log within moments: `Min-Event-Position` waits for a write of "
-        "yours.",
+        description="For each resource and day of its own time zone on which anything was booked "
+        "or refused: how long, by what the bookings are now; how many start in it, and how long "
+        "before they were made; how many commands were refused. It follows the log within moments: "
+        "`Min-Event-Position` waits for a write of yours.",
         permission=Permission.READ,
         takes=kinds.READ_HEADERS,
         answer=Answer(
@@ -74,9 +74,9 @@ async def read(
         tenant_id=tenant_id,
         of="utilisation",
         filters={
-            "resources": [*sorted(str(each) for each in resource_id)],
-            "from": start.isoformat(),
-            "to": end.isoformat(),
+            "resources": sorted(resource_id),
+            "from": start,
+            "to": end,
         },
     )
     after = cursors.open(_MARK, cursor, bound) if cursor else BEGINNING
@@ -95,7 +95,7 @@ async def read(
     return found_page(
         request,
         [utilisation_day_body(day) for day in shown],
-        next_cursor=cursors.seal([str(shown[-1].resource_id), shown[-1].day.isoformat()], bound)
+        next_cursor=cursors.seal(UtilisationMark(shown[-1].resource_id, shown[-1].day), bound)
         if len(days) > limit
         else None,
         as_of=look.position,

@@ -194,6 +194,7 @@ UTILISATION_FIGURES: dict[str, JsonValue] = {
     "starts": 2,
     "lead_seconds": 1728000,
     "leads": {"under_a_day": 0, "under_a_week": 1, "under_30_days": 1, "longer": 0},
+    "refusals": {"booking-conflict": 3},
 }
 UTILISATION_DAY: dict[str, JsonValue] = {
     "resource_id": STAGE_ID,

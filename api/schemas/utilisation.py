@@ -63,6 +63,12 @@ class UtilisationDayBody(BaseModel):
         description="How many were made how long before.",
         examples=[examples.UTILISATION_FIGURES["leads"]],
     )
+    refusals: dict[str, int] = Field(
+        description="Commands that were refused and wanted a period which begins in the day, by "
+        "the name of the problem that was answered; empty if there were none. Counted beside the "
+        "log, within a second or so.",
+        examples=[examples.UTILISATION_FIGURES["refusals"]],
+    )
 
 
 class UtilisationBody(BaseModel):
@@ -73,7 +79,7 @@ class UtilisationBody(BaseModel):
     )
 
     items: list[UtilisationDayBody] = Field(
-        description="The days on which anything was booked.",
+        description="The days on which anything was booked or refused.",
         examples=[examples.UTILISATION["items"]],
     )
     next_cursor: str | None = Field(

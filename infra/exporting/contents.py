@@ -28,7 +28,7 @@ class Contents:
     Attributes:
         name: what it is called.
         one: what a row of it is called.
-        projection: whose rows they are; None for the log itself.
+        projection: whose rows they are; None for the log itself, and for what is written beside it.
         columns: what each row has, in this order.
         query: gives the rows in the order of a key; takes tenant_id, from and to.
         row: makes of what the query gives what the columns say.
@@ -66,6 +66,7 @@ UTILISATION = Contents(
         "starts_under_a_week": "integer",
         "starts_under_30_days": "integer",
         "starts_longer": "integer",
+        "refusals": "integer",
     },
     query="""
         select used.tenant_id, used.resource_id, resource.name, resource.kind, used.day,
@@ -74,7 +75,7 @@ UTILISATION = Contents(
                used.cancelled_hours::float8, used.lapsed_hours::float8,
                used.confirmed_share::float8, used.starts, used.lead_hours::float8,
                used.starts_under_a_day, used.starts_under_a_week, used.starts_under_30_days,
-               used.starts_longer
+               used.starts_longer, used.refusals
           from analytics.utilisation used
           join analytics.resources resource
             on resource.tenant_id = used.tenant_id
@@ -118,6 +119,35 @@ BOOKINGS = Contents(
            and (%(from)s::timestamptz is null or end_time > %(from)s)
            and (%(to)s::timestamptz is null or start_time < %(to)s)
          order by booking_id
+    """,
+)
+
+REFUSALS = Contents(
+    name="refusals",
+    one="refusal",
+    projection=None,
+    columns={
+        "tenant_id": "id",
+        "refusal_id": "id",
+        "refused_at": "time",
+        "reason": "text",
+        "command": "text",
+        "booking_id": "id",
+        "resource_ids": "ids",
+        "start_time": "time",
+        "end_time": "time",
+        "blocking_ids": "ids",
+        "actor": "text",
+        "request_id": "text",
+    },
+    query="""
+        select tenant_id, refusal_id, refused_at, reason, command, booking_id, resource_ids,
+               start_time, end_time, blocking_ids, actor, request_id
+          from analytics.refusals
+         where tenant_id = %(tenant_id)s
+           and (%(from)s::timestamptz is null or refused_at >= %(from)s)
+           and (%(to)s::timestamptz is null or refused_at < %(to)s)
+         order by refused_at, refusal_id
     """,
 )
 

@@ -120,7 +120,7 @@ def _plain(columns: Columns) -> list[Callable[[Any], object]]:
 
 
 _PLAIN: Mapping[Kind, Callable[[Any], object]] = {
-    "id": str,
+    "id": lambda each: None if each is None else str(each),
     "ids": lambda ids: [str(each) for each in ids],
     "day": lambda day: day.isoformat(),
     "time": lambda time: (

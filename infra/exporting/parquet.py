@@ -21,7 +21,7 @@ _TYPES: Mapping[Kind, pa.DataType] = {
     "json": pa.string(),
 }
 _VALUES: Mapping[Kind, Callable[[Any], object]] = {
-    "id": str,
+    "id": lambda each: None if each is None else str(each),
     "ids": lambda ids: [str(each) for each in ids],
     "json": lambda value: to_json(value).decode(),
 }

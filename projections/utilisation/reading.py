@@ -1,6 +1,6 @@
-"""Utilisation by resource and local day, page by page."""
+"""Utilisation by resource and local day, with what was refused, page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -11,27 +11,48 @@ from psycopg.rows import TupleRow, class_row
 
 from domain.ids import ResourceId, TenantId
 
-# Each resource's days are found by the key; the marks go on within a resource, or with the next.
+# Each resource's days are found by the keys; the marks go on within a resource, or with the next.
+# The first days of the two together are among the first of each.
 _READ = """
-select day.resource_id, day.day, zone.timezone,
-       extract(epoch from booking.day_begins(zone.timezone, day.day + 1)
-                          - booking.day_begins(zone.timezone, day.day))::int as day_seconds,
-       held_us, confirmed_us, released_us, cancelled_us, lapsed_us,
-       starts, lead_us, lead_day, lead_week, lead_month, lead_longer
+select wanted.resource_id, found.day, zone.timezone,
+       extract(epoch from booking.day_begins(zone.timezone, found.day + 1)
+                          - booking.day_begins(zone.timezone, found.day))::int as day_seconds,
+       coalesce(held_us, 0) as held_us, coalesce(confirmed_us, 0) as confirmed_us,
+       coalesce(released_us, 0) as released_us, coalesce(cancelled_us, 0) as cancelled_us,
+       coalesce(lapsed_us, 0) as lapsed_us, coalesce(starts, 0) as starts,
+       coalesce(lead_us, 0) as lead_us, coalesce(lead_day, 0) as lead_day,
+       coalesce(lead_week, 0) as lead_week, coalesce(lead_month, 0) as lead_month,
+       coalesce(lead_longer, 0) as lead_longer, coalesce(refusals, '{}') as refusals
   from unnest(%(resources)s::uuid[]) wanted (resource_id)
  cross join lateral (
            select *
-             from booking.utilisation
-            where tenant_id = %(tenant_id)s
-              and generation = %(generation)s
-              and utilisation.resource_id = wanted.resource_id
-              and utilisation.day >= %(start)s
-              and utilisation.day < %(end)s
-              and (utilisation.resource_id, utilisation.day)
-                  > (%(after_resource)s::uuid, %(after_day)s::date)
-            order by utilisation.day
+             from (select *
+                     from booking.utilisation
+                    where tenant_id = %(tenant_id)s
+                      and generation = %(generation)s
+                      and utilisation.resource_id = wanted.resource_id
+                      and utilisation.day >= %(start)s
+                      and utilisation.day < %(end)s
+                      and (utilisation.resource_id, utilisation.day)
+                          > (%(after_resource)s::uuid, %(after_day)s::date)
+                    order by utilisation.day
+                    limit %(limit)s) used
+             full join
+                  (select refusal_day.day, jsonb_object_agg(reason, refusals) as refusals
+                     from booking.refusal_day
+                    where tenant_id = %(tenant_id)s
+                      and refusal_day.resource_id = wanted.resource_id
+                      and refusal_day.day >= %(start)s
+                      and refusal_day.day < %(end)s
+                      and (refusal_day.resource_id, refusal_day.day)
+                          > (%(after_resource)s::uuid, %(after_day)s::date)
+                    group by refusal_day.day
+                    order by refusal_day.day
+                    limit %(limit)s) refused
+            using (day)
+            order by day
             limit %(limit)s
-       ) day
+       ) found
  cross join lateral (
            select timezone
              from booking.utilisation_resource
@@ -39,7 +60,7 @@ select day.resource_id, day.day, zone.timezone,
               and generation = %(generation)s
               and utilisation_resource.resource_id = wanted.resource_id
        ) zone
- order by day.resource_id, day.day
+ order by wanted.resource_id, found.day
  limit %(limit)s
 """
 
@@ -73,6 +94,7 @@ class UtilisationDay:
         lead_week: a day before or more, but less than a week.
         lead_month: a week before or more, but less than 30 days.
         lead_longer: longer before.
+        refusals: how many commands were refused that wanted a period which begins in it, by reason.
     """
 
     resource_id: UUID
@@ -90,6 +112,7 @@ class UtilisationDay:
     lead_week: int
     lead_month: int
     lead_longer: int
+    refusals: Mapping[str, int]
 
 
 async def read_utilisation(
@@ -103,7 +126,9 @@ async def read_utilisation(
     after: UtilisationMark = BEGINNING,
     limit: int,
 ) -> list[UtilisationDay]:
-    """Read the days on which anything was booked, by resource and day.
+    """Read the days on which anything was booked or refused, by resource and day.
+
+    Refusals are no part of the log: they are told as they were counted up to now.
 
     Args:
         conn: inside a read-only transaction of the tenant.

@@ -5,10 +5,12 @@ from typing import cast
 from zoneinfo import ZoneInfo, available_timezones
 
 import psycopg
+from pydantic import JsonValue
 
 from infra.database import Database
 from infra.projecting import ProjectionRunner
-from tests.api.conftest import Json, Studio, assert_problem, pointers
+from tests.api.conftest import Json, Studio, assert_problem, new_booking, pointers
+from tests.api.test_refusals import kept
 
 HOUR = 3600
 
@@ -18,6 +20,19 @@ async def days(studio: Studio, *resources: str, start: str, end: str) -> list[Js
     answer = await studio.get(f"/v1/utilisation?{named}&from={start}&to={end}")
     assert answer.status_code == 200, answer.text
     return cast("list[Json]", answer.json()["items"])
+
+
+async def pages(studio: Studio, *resources: str, june: int, limit: int) -> list[Json]:
+    """The days of that year's June, a page at a time."""
+    named = "&".join(f"resource_id={resource}" for resource in resources)
+    query = f"/v1/utilisation?{named}&from={june}-06-01&to={june}-07-01&limit={limit}"
+    found: list[Json] = []
+    answer = await studio.get(query)
+    while True:
+        found += answer.json()["items"]
+        if (cursor := answer.json()["next_cursor"]) is None:
+            return found
+        answer = await studio.get(f"{query}&cursor={cursor}")
 
 
 def seconds(day: Json) -> dict[str, float]:
@@ -86,6 +101,31 @@ async def test_a_booking_counts_in_the_zone_that_its_resource_had_at_its_last_ev
     ]  # fmt: skip
 
 
+async def test_what_was_refused_shows_in_the_day_it_would_have_begun_in_booked_or_not(
+    studio: Studio, projector: ProjectionRunner
+) -> None:
+    june = datetime.now(UTC).year + 1  # what is far from now is not counted
+    stage, camera = await studio.resource(), await studio.resource("Camera")
+
+    def late(start: str, end: str) -> dict[str, JsonValue]:
+        return {"start_time": f"{june}-06-01T{start}:00Z", "end_time": f"{june}-06-01T{end}:00Z"}
+
+    held = await studio.booking(stage, status="held", **late("21:00", "22:30"))  # to 0:30 in Vienna
+    await studio.post(f"/v1/bookings/{held['id']}/cancel", {})
+    for end in ("22:30", "23:00"):
+        await studio.post("/v1/bookings", new_booking([stage, camera], **late("22:00", end)))
+    await projector.catch_up()
+    await kept(studio, 3)
+    found = await days(studio, stage, camera, start=f"{june}-06-01", end=f"{june}-07-01")
+    assert [(day["resource_id"], day["date"], seconds(day), day["refusals"]) for day in found] == [
+        (stage, f"{june}-06-01", {"held": HOUR}, {"invalid-transition": 1}),
+        (stage, f"{june}-06-02", {"held": HOUR / 2}, {"booking-conflict": 2}),
+        (camera, f"{june}-06-02", {}, {"booking-conflict": 2}),
+    ]
+    assert (found[2]["starts"], found[2]["day_seconds"]) == (0, 24 * HOUR)
+    assert await pages(studio, stage, camera, june=june, limit=1) == found
+
+
 async def test_pages_go_on_where_the_last_one_ended(
     studio: Studio, projector: ProjectionRunner
 ) -> None:
@@ -94,20 +134,10 @@ async def test_pages_go_on_where_the_last_one_ended(
         *stages, start_time="2037-06-01T00:00:00Z", end_time="2037-06-03T00:00:00Z"
     )
     await projector.catch_up()
-    query = "&".join(
-        [
-            "/v1/utilisation?from=2037-06-01&to=2037-07-01",
-            *(f"resource_id={each}" for each in stages),
-        ]
-    )
-    found: list[tuple[object, object]] = []
-    answer = await studio.get(f"{query}&limit=2")
-    while True:
-        found += [(day["resource_id"], day["date"]) for day in answer.json()["items"]]
-        if (cursor := answer.json()["next_cursor"]) is None:
-            break
-        answer = await studio.get(f"{query}&limit=2&cursor={cursor}")
-    assert found == [(stage, f"2037-06-0{day}") for stage in stages for day in (1, 2, 3)]
+    found = await pages(studio, *stages, june=2037, limit=2)
+    assert [(day["resource_id"], day["date"]) for day in found] == [
+        (stage, f"2037-06-0{day}") for stage in stages for day in (1, 2, 3)
+    ]
 
 
 async def test_a_window_that_is_none_or_too_long_is_refused(studio: Studio) -> None:

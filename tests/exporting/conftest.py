@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import cast
 from uuid import UUID
@@ -25,6 +26,7 @@ from projections.catalogue import ASYNCHRONOUS
 from tests.api.conftest import Json, Studio, make_studio
 from tests.conftest import Server, fresh_database
 
+NEXT_JUNE = f"{datetime.now(UTC).year + 1}-06-01"  # of what is far from now no days are counted
 ALWAYS = Window(None, None)
 FORMULA = '=HYPERLINK("http://evil.example")'
 ADA: Json = {"id": "canary-ada", "name": "Canary Ada", "email": "canary@ada.example"}
@@ -91,6 +93,15 @@ async def _some_of_everything(studio: Studio) -> None:
     )  # fmt: skip
     await studio.post(f"/v1/bookings/{second['id']}/cancel", {"reason": "Rain"})
     await studio.booking(camera, start_time="2037-04-30T22:00:00Z", end_time="2037-05-02T22:00:00Z")
+    for path, wanted in [
+        (f"bookings/{second['id']}/reschedule", {
+            "start_time": f"{NEXT_JUNE}T23:00:00Z", "end_time": f"{NEXT_JUNE}T23:30:00Z",
+        }),
+        (f"resources/{camera}/retire", {}),
+        (f"resources/{camera}/retire", {}),
+    ]:  # fmt: skip
+        answer = await studio.post(f"/v1/{path}", wanted)
+    assert answer.status_code == 409, answer.text
     history = (await studio.get(f"/v1/bookings/{second['id']}/history")).json()["items"]
     key_id = UUID(cast("str", history[0]["data"]["customer"]["key_id"]))
     forgotten = await studio.post(f"/v1/customers/{key_id}/forget", {"reason": "Asked"})

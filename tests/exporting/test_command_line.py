@@ -27,12 +27,12 @@ def test_an_export_goes_to_standard_output_or_the_store_and_never_in_part(
     kept = booking(*command, "--store", "nova/events.jsonl", **settings)
     for ended in (printed, kept):
         assert ended.returncode == 0, ended.stderr
-        assert "Wrote events, rows: 8, true as of position 8." in ended.stderr
+        assert "Wrote events, rows: 9, true as of position 9." in ended.stderr
     file = tmp_path / "nova" / "events.jsonl"
     assert printed.stdout == file.read_text()
 
     with psycopg.connect(exported_ground.database.owner_dsn) as owner:
-        unread = "update booking.event set topic = %s where seq = 8 and topic = %s"
+        unread = "update booking.event set topic = %s where seq = 9 and topic = %s"
         owner.execute(unread, ["customer.novel", "customer.forgotten"])
     try:
         failed = booking(*command, "-o", str(file), **settings)
@@ -40,7 +40,7 @@ def test_an_export_goes_to_standard_output_or_the_store_and_never_in_part(
         with psycopg.connect(exported_ground.database.owner_dsn) as owner:
             owner.execute(unread, ["customer.forgotten", "customer.novel"])
     assert failed.returncode == 2
-    assert "position 8 cannot be read" in failed.stderr
+    assert "position 9 cannot be read" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert file.read_text() == printed.stdout
     assert [path.name for path in file.parent.iterdir()] == ["events.jsonl"]

@@ -17,6 +17,7 @@ from infra.database import Database
 from infra.exporting import (
     BOOKINGS,
     EVENTS,
+    REFUSALS,
     UTILISATION,
     Contents,
     NotProjected,
@@ -29,9 +30,9 @@ from infra.exporting import (
 from infra.exporting.contents import Kind
 from infra.exporting.reading import ROWS_AT_ONCE
 from infra.rebuilding import LogUnreadable
-from tests.exporting.conftest import ALWAYS, FORMULA, Ground
+from tests.exporting.conftest import ALWAYS, FORMULA, NEXT_JUNE, Ground
 
-ALL = (UTILISATION, BOOKINGS, EVENTS)
+ALL = (UTILISATION, BOOKINGS, REFUSALS, EVENTS)
 PAGE = Path(__file__).parents[2] / "docs" / "analytics.md"
 
 
@@ -56,22 +57,34 @@ def test_bookings_stand_as_they_are_now(exported_ground: Ground) -> None:
     assert third["end_time"] == "2037-05-02T22:00:00.000000Z"
 
 
-def test_utilisation_is_cut_at_local_days(exported_ground: Ground) -> None:
+def test_utilisation_is_cut_at_local_days_and_tells_of_refusals(exported_ground: Ground) -> None:
     found = {
         (row["resource_name"], row["day"]): (
             row["day_hours"], row["held_hours"], row["confirmed_share"], row["cancelled_hours"],
+            row["refusals"],
         )
         for row in rows(exported_ground, UTILISATION)
     }  # fmt: skip
     assert found == {
-        ("Stage A", "2037-03-28"): (24, 2, 0, 0),
-        ("Stage A", "2037-03-29"): (23, 1.5, 0, 0),
-        ("Stage A", "2037-04-01"): (24, 0, 0, 1),
-        ("Camera", "2037-03-28"): (24, 2, 0, 0),
-        ("Camera", "2037-03-29"): (23, 1.5, 0, 0),
-        ("Camera", "2037-05-01"): (24, 0, 1, 0),
-        ("Camera", "2037-05-02"): (24, 0, 1, 0),
+        ("Stage A", f"{NEXT_JUNE[:-1]}2"): (24, 0, 0, 0, 1),
+        ("Stage A", "2037-03-28"): (24, 2, 0, 0, 0),
+        ("Stage A", "2037-03-29"): (23, 1.5, 0, 0, 0),
+        ("Stage A", "2037-04-01"): (24, 0, 0, 1, 0),
+        ("Camera", "2037-03-28"): (24, 2, 0, 0, 0),
+        ("Camera", "2037-03-29"): (23, 1.5, 0, 0, 0),
+        ("Camera", "2037-05-01"): (24, 0, 1, 0, 0),
+        ("Camera", "2037-05-02"): (24, 0, 1, 0, 0),
     }
+
+
+def test_refusals_stand_in_order_with_what_was_wanted(exported_ground: Ground) -> None:
+    cancelled, retired = rows(exported_ground, REFUSALS)
+    assert (cancelled["reason"], cancelled["command"]) == ("invalid-transition", "reschedule")
+    assert cancelled["start_time"] == f"{NEXT_JUNE}T23:00:00.000000Z"
+    assert (retired["reason"], retired["command"]) == ("resource-retired", "retire")
+    assert (retired["booking_id"], retired["start_time"]) == (None, None)
+    assert len(list(retired["resource_ids"])) == 1  # type: ignore[call-overload]
+    assert rows(exported_ground, REFUSALS, moments(str(retired["refused_at"]), None)) == [retired]
 
 
 def test_events_stand_in_order_and_say_nothing_of_a_customer(exported_ground: Ground) -> None:

@@ -52,38 +52,54 @@ _BOOKINGS = (
     "tenant_id,generation,booking_id,status,resource_ids,start_time,end_time,reach,hold_expires_at,"
     "title,reference,attributes,version,position,created_at,updated_at"
 )
+_CHECKPOINTS = "tenant_id,projection,generation,seq,is_live,parked_at"
 VIEWS: Mapping[str, Mapping[Role, str]] = {
-    f"analytics.{name}": {"api": "own select", "analyst": "own select"}
-    for name in (
-        *("booking_resources", "bookings", "freshness"),
-        *("reservations", "resources", "tenants", "utilisation"),
-    )
+    "analytics.audit_trail": {"auditor": "own select"},
+    **{
+        f"analytics.{name}": {"api": "own select", "auditor": "own select", "analyst": "own select"}
+        for name in (
+            *("booking_resources", "bookings", "freshness", "refusal_days", "refusals"),
+            *("reservations", "resources", "tenants", "utilisation"),
+        )
+    },
 }
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
     **VIEWS,
     "account": {"directory": "all select insert update(email,name,told_at,removed_at)"},
     "api_key": {"api": "named select update(last_used_at)"},
-    "audit_trail": {"api": "own select", "projector": "all select insert update delete"},
-    "audit_trail_resource": {"api": "own select", "projector": "all select insert update delete"},
+    "audit_trail": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "auditor": "own select",
+    },
+    "audit_trail_resource": {
+        "api": "own select",
+        "projector": "all select insert update delete",
+        "auditor": "own select",
+    },
     "utilisation": {
         "api": "own select",
         "projector": "all select insert update delete",
+        "auditor": "own select",
         "analyst": "own select",
     },
     "utilisation_booking": {"projector": "all select insert update delete"},
     "utilisation_resource": {
         "api": "own select",
         "projector": "all select insert update delete",
+        "auditor": "own select",
         "analyst": "own select",
     },
     "bookings": {
         "api": "own select",
         "projector": "all select insert update delete",
+        "auditor": f"own select({_BOOKINGS})",
         "analyst": f"own select({_BOOKINGS})",
     },
     "bookings_resource": {
         "api": "own select",
         "projector": "all select insert update delete",
+        "auditor": "own select",
         "analyst": "own select",
     },
     "customer_key": {
@@ -118,7 +134,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "projection_checkpoint": {
         "api": "own select",
         "projector": "all select insert update delete",
-        "analyst": "own select(tenant_id,projection,generation,seq,is_live,parked_at)",
+        "auditor": f"own select({_CHECKPOINTS})",
+        "analyst": f"own select({_CHECKPOINTS})",
     },
     "projection_lag": {"background": "all select", "projector": "all select insert update"},
     "receipt": {"api": "own select insert update", "background": "all select delete"},

@@ -113,7 +113,8 @@ ROWS: Mapping[str, LiteralString] = {
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
     "projection_checkpoint": """
         insert into booking.projection_checkpoint
-        values (%(tenant)s, 'bookings', 1, 1, 1, true), (%(tenant)s, 'utilisation', 1, 1, 1, true)
+        values (%(tenant)s, 'bookings', 1, 1, 1, true), (%(tenant)s, 'utilisation', 1, 1, 1, true),
+               (%(tenant)s, 'audit_trail', 1, 1, 1, true)
     """,
     "projection_lag": """
         insert into booking.projection_lag values ('bookings', 0, 0, 0, '2027-03-01Z')
