@@ -11,27 +11,28 @@
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 from redis import Redis
 
 from infra.database import Database
-from infra.postgres.embedded import MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import DATABASE, MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
 from infra.postgres.pool import Pool, open_pool
+from tests.database_stock import DatabaseStock
 from tests.redis_server import RedisServer
 
 POSTGRES_15 = Path(os.environ.get("BOOKING_TEST_POSTGRES_15", "/usr/lib/postgresql/15/bin"))
 PROGRAMS: dict[str, Path | None] = {"embedded": None, "15": POSTGRES_15}
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there is a private directory
+ROOMY = 4_000_000_000
 # Tests lose nothing worth keeping when the machine does: no waiting for its disk.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -59,11 +60,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and the database in it that is copied for each test."""
+    """A running server, and copies of the migrated database in it."""
 
     postgres: EmbeddedPostgres
-    template: str
-    names: Iterator[int]
+    stock: DatabaseStock
 
 
 @pytest.fixture(scope="session")
@@ -76,11 +76,20 @@ def server(postgres_programs: Path | None) -> Iterator[Server]:
     # Not pytest's own directory: it is private again with each session, and the server's user has
     # to walk through it.
     with (
-        tempfile.TemporaryDirectory(prefix="booking-test-") as directory,
+        tempfile.TemporaryDirectory(prefix="booking-test-", dir=in_memory()) as directory,
         EmbeddedPostgres(Path(directory) / "postgres", postgres_programs, settings=FAST) as running,
     ):
         migrate(running.dsn(MIGRATOR))
-        yield Server(running, template="booking", names=count(1))
+        superuser = running.dsn(SUPERUSER, database="postgres")
+        with DatabaseStock(superuser, template=DATABASE, owner=MIGRATOR) as stock:
+            yield Server(running, stock)
+
+
+def in_memory() -> Path | None:
+    """A directory in memory where there is one and it is roomy: files are made there in no time."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOMY:
+        return MEMORY
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -91,23 +100,12 @@ def postgres(server: Server) -> EmbeddedPostgres:
 @contextmanager
 def fresh_database(server: Server) -> Iterator[Database]:
     """An empty, migrated database for as long as it is needed."""
-    name = f"test_{next(server.names)}"
-    superuser = server.postgres.dsn(SUPERUSER, database="postgres")
-    identifiers = {
-        "name": sql.Identifier(name),
-        "template": sql.Identifier(server.template),
-        "owner": sql.Identifier(MIGRATOR),
-    }
-    create = sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}")
-    drop = sql.SQL("DROP DATABASE {name} WITH (FORCE)")
-    with psycopg.connect(superuser, autocommit=True) as conn:
-        conn.execute(create.format(**identifiers))
+    name = server.stock.take()
     yield Database(
         runtime_dsn=server.postgres.dsn(RUNTIME, database=name),
         owner_dsn=server.postgres.dsn(MIGRATOR, database=name),
     )
-    with psycopg.connect(superuser, autocommit=True) as conn:
-        conn.execute(drop.format(**identifiers))
+    server.stock.give_back(name)
 
 
 @pytest.fixture
