@@ -82,6 +82,14 @@ def data_dir() -> Iterator[str]:
         yield f"{directory}/data"
 
 
+def test_only_those_that_serve_or_import_load_the_web_framework() -> None:
+    loaded = "import sys, api.cli; print({'fastapi', 'starlette', 'uvicorn'} & set(sys.modules))"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
 def test_migrate_says_what_it_applied_and_the_check_what_is_waiting(
     postgres: EmbeddedPostgres,
 ) -> None:
