@@ -11,7 +11,6 @@
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -27,12 +26,11 @@ from infra.postgres.migrator import migrate
 from infra.postgres.pool import Pool, open_pool
 from tests.database_stock import DatabaseStock
 from tests.redis_server import RedisServer
+from tests.scratch import scratch_directory
 
 POSTGRES_15 = Path(os.environ.get("BOOKING_TEST_POSTGRES_15", "/usr/lib/postgresql/15/bin"))
 PROGRAMS: dict[str, Path | None] = {"embedded": None, "15": POSTGRES_15}
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there is a private directory
-ROOMY = 4_000_000_000
 # Tests lose nothing worth keeping when the machine does: no waiting for its disk.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -73,23 +71,14 @@ def postgres_programs(postgres_version: str) -> Path | None:
 
 @pytest.fixture(scope="session")
 def server(postgres_programs: Path | None) -> Iterator[Server]:
-    # Not pytest's own directory: it is private again with each session, and the server's user has
-    # to walk through it.
     with (
-        tempfile.TemporaryDirectory(prefix="booking-test-", dir=in_memory()) as directory,
+        scratch_directory("booking-test-") as directory,
         EmbeddedPostgres(Path(directory) / "postgres", postgres_programs, settings=FAST) as running,
     ):
         migrate(running.dsn(MIGRATOR))
         superuser = running.dsn(SUPERUSER, database="postgres")
         with DatabaseStock(superuser, template=DATABASE, owner=MIGRATOR) as stock:
             yield Server(running, stock)
-
-
-def in_memory() -> Path | None:
-    """A directory in memory where there is one and it is roomy: files are made there in no time."""
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOMY:
-        return MEMORY
-    return None
 
 
 @pytest.fixture(scope="session")
