@@ -15,19 +15,18 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 from redis import Redis
 
 from infra.database import Database
-from infra.postgres.embedded import MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
+from infra.postgres.embedded import DATABASE, MIGRATOR, RUNTIME, SUPERUSER, EmbeddedPostgres
 from infra.postgres.migrator import migrate
 from infra.postgres.pool import Pool, open_pool
+from tests.database_stock import DatabaseStock
 from tests.redis_server import RedisServer
+from tests.scratch import scratch_directory
 
 POSTGRES_15 = Path(os.environ.get("BOOKING_TEST_POSTGRES_15", "/usr/lib/postgresql/15/bin"))
 PROGRAMS: dict[str, Path | None] = {"embedded": None, "15": POSTGRES_15}
@@ -59,11 +58,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and the database in it that is copied for each test."""
+    """A running server, and copies of the migrated database in it."""
 
     postgres: EmbeddedPostgres
-    template: str
-    names: Iterator[int]
+    stock: DatabaseStock
 
 
 @pytest.fixture(scope="session")
@@ -73,14 +71,14 @@ def postgres_programs(postgres_version: str) -> Path | None:
 
 @pytest.fixture(scope="session")
 def server(postgres_programs: Path | None) -> Iterator[Server]:
-    # Not pytest's own directory: it is private again with each session, and the server's user has
-    # to walk through it.
     with (
-        tempfile.TemporaryDirectory(prefix="booking-test-") as directory,
+        scratch_directory("booking-test-") as directory,
         EmbeddedPostgres(Path(directory) / "postgres", postgres_programs, settings=FAST) as running,
     ):
         migrate(running.dsn(MIGRATOR))
-        yield Server(running, template="booking", names=count(1))
+        superuser = running.dsn(SUPERUSER, database="postgres")
+        with DatabaseStock(superuser, template=DATABASE, owner=MIGRATOR) as stock:
+            yield Server(running, stock)
 
 
 @pytest.fixture(scope="session")
@@ -91,23 +89,12 @@ def postgres(server: Server) -> EmbeddedPostgres:
 @contextmanager
 def fresh_database(server: Server) -> Iterator[Database]:
     """An empty, migrated database for as long as it is needed."""
-    name = f"test_{next(server.names)}"
-    superuser = server.postgres.dsn(SUPERUSER, database="postgres")
-    identifiers = {
-        "name": sql.Identifier(name),
-        "template": sql.Identifier(server.template),
-        "owner": sql.Identifier(MIGRATOR),
-    }
-    create = sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}")
-    drop = sql.SQL("DROP DATABASE {name} WITH (FORCE)")
-    with psycopg.connect(superuser, autocommit=True) as conn:
-        conn.execute(create.format(**identifiers))
+    name = server.stock.take()
     yield Database(
         runtime_dsn=server.postgres.dsn(RUNTIME, database=name),
         owner_dsn=server.postgres.dsn(MIGRATOR, database=name),
     )
-    with psycopg.connect(superuser, autocommit=True) as conn:
-        conn.execute(drop.format(**identifiers))
+    server.stock.give_back(name)
 
 
 @pytest.fixture

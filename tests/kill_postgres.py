@@ -11,15 +11,16 @@ def kill_postgres(cluster: Path) -> None:
     """Kills the postmaster and all of its processes, and waits until they are gone.
 
     A process that is killed lives on for a moment: whoever looked then would believe that the
-    server runs.
+    server runs. Who finds it dead may have started another meanwhile, which is not waited for.
     """
     postmaster = int((cluster / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGKILL)  # first, since it would start others
-    for pid in postgres_processes(cluster):
+    killed = postgres_processes(cluster)
+    for pid in killed:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while left := postgres_processes(cluster):
+    while left := set(killed).intersection(postgres_processes(cluster)):
         assert time.monotonic() < deadline, f"killed, and still there: {left}"
         time.sleep(0.001)
 

@@ -23,7 +23,7 @@ from api.cli import (
     tenant_limits,
     tenants,
 )
-from api.cli.server import CannotListen
+from api.cli.listening import CannotListen
 from api.cli.written_file import CannotWrite
 from infra.access import AccessError
 from infra.exporting import FormatMissing, NotProjected, WrongWindow

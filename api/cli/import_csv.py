@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import typer
 
-from api.cli.import_job import ImportJob, run_import
 from api.cli.import_summary import ImportResult
 from api.cli.workplace import AsJson, answer, prepared_settings
 from infra.importing.planning import TableForm
@@ -106,6 +105,11 @@ def import_csv(  # noqa: PLR0913 - typer reads the options from the signature
     booking is refused, and shown with the bookings in its way. What is
     booked already stays: a second run books only what is missing.
     """
+    from api.cli.import_job import (  # noqa: PLC0415 - slow to load, for this command alone
+        ImportJob,
+        run_import,
+    )
+
     job = ImportJob(
         file=file,
         tenant=tenant,

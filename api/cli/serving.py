@@ -10,8 +10,8 @@ import structlog
 import typer
 
 from api.cli.background import beside, run_until_stopped
+from api.cli.listening import address_of, listen
 from api.cli.projector_process import keep_projector, stop_when_stdin_ends
-from api.cli.server import address_of, listen, serve_http
 from api.cli.signals import finishing, stopped_by_signals
 from api.cli.workplace import prepared_database, prepared_settings
 from api.projecting import run_projector
@@ -113,6 +113,8 @@ def _serve(
     alone: bool,
 ) -> None:
     bound = listen(settings.host, settings.port)
+    from api.cli.server import serve_http  # noqa: PLC0415 - slow to load, for whoever serves alone
+
     settings = settings.model_copy(update={"port": bound.getsockname()[1]})
     hand_to_workers(settings)
     served = True

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import pytest
 from infra.postgres.embedded import MIGRATOR, EmbeddedPostgres
 from tests.kill_postgres import kill_postgres, postgres_processes
 from tests.projector_processes import is_projecting, projectors_of
+from tests.scratch import scratch_directory
 
 ROOT = Path(__file__).parents[2]
 DEMO_KEY = "a-key-of-the-demo-tenant"
@@ -161,7 +161,7 @@ class House:
 
 @pytest.fixture
 def house() -> Iterator[House]:
-    with tempfile.TemporaryDirectory(prefix="booking-house-") as directory:
+    with scratch_directory("booking-house-") as directory:
         house = House(Path(directory) / "data")
         yield house
         house.close()
@@ -189,7 +189,7 @@ def soon(holds: Callable[[], bool]) -> bool:
 
 @pytest.fixture(scope="session")
 def serving() -> Iterator[Serving]:
-    with tempfile.TemporaryDirectory(prefix="booking-serve-") as directory:
+    with scratch_directory("booking-serve-") as directory:
         running = start(Path(directory) / "data")
         yield running
         assert running.stop() == 0, "".join(running.printed)[-2000:]

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from api.schemas import examples
 from tests.acceptance.conftest import DEMO_KEY, ROOT, Serving, booking, register, start
 from tests.people.clerk import SECRET
+from tests.scratch import scratch_directory
 
 HERE = Path(__file__).parent
 SECONDS = 240  # a guard: it takes a fifth of that on two cores
@@ -29,7 +29,7 @@ Report = dict[str, Any]
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Serving]:
     """A server of its own: what is sent here fills and retires things."""
-    with tempfile.TemporaryDirectory(prefix="booking-schema-") as directory:
+    with scratch_directory("booking-schema-") as directory:
         running = start(Path(directory) / "data", **CLERK)
         yield running
         assert running.stop() == 0, "".join(running.printed)[-2000:]

@@ -1,13 +1,13 @@
 """`booking serve`: what it prints, what it keeps, and how it ends."""
 
 import json
-import tempfile
 import time
 from pathlib import Path
 
 import httpx
 
 from tests.acceptance.conftest import DEMO_KEY, Serving, booking, register, start
+from tests.scratch import scratch_directory
 
 
 def test_it_prints_address_and_key(serving: Serving) -> None:
@@ -17,7 +17,7 @@ def test_it_prints_address_and_key(serving: Serving) -> None:
 
 
 def test_started_again_it_has_lost_nothing() -> None:
-    with tempfile.TemporaryDirectory(prefix="booking-serve-") as directory:
+    with scratch_directory("booking-serve-") as directory:
         data_dir = Path(directory) / "data"
         first = start(data_dir)
         with first.client() as api:

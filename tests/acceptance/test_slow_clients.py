@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.acceptance.conftest import Serving, booking, register, soon, start
 from tests.acceptance.crowd import connect, encoded, request
+from tests.scratch import scratch_directory
 
 CLIENT_SECONDS = 2
 PLACES = 8
@@ -23,7 +23,7 @@ EVENTS = "/v1/events?limit=200"
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Serving]:
     """A server with little patience and few places."""
-    with TemporaryDirectory(prefix="booking-slow-") as directory:
+    with scratch_directory("booking-slow-") as directory:
         running = start(
             Path(directory) / "data",
             BOOKING_CLIENT_SECONDS=str(CLIENT_SECONDS),

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from infra.database import Database
 from infra.postgres.embedded import MIGRATOR, SUPERUSER, EmbeddedPostgres
 from infra.settings import Settings
 from tests.projector_processes import is_projecting, projectors_of
+from tests.scratch import scratch_directory
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "api.cli"]
@@ -79,8 +79,16 @@ def theirs(database: Database) -> dict[str, str]:
 
 @pytest.fixture
 def data_dir() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="booking-test-") as directory:
+    with scratch_directory("booking-test-") as directory:
         yield f"{directory}/data"
+
+
+def test_only_those_that_serve_or_import_load_the_web_framework() -> None:
+    loaded = "import sys, api.cli; print({'fastapi', 'starlette', 'uvicorn'} & set(sys.modules))"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_migrate_says_what_it_applied_and_the_check_what_is_waiting(
@@ -260,7 +268,7 @@ def test_serve_with_workers_shares_one_embedded_database_and_keeps_the_key(data_
 
 
 def test_the_tenant_demo_is_there_before_any_server_has_run() -> None:
-    with tempfile.TemporaryDirectory(prefix="booking-cli-") as directory:
+    with scratch_directory("booking-cli-") as directory:
         data_dir = str(Path(directory) / "data")
         made = booking(
             "apikey", "create", "--tenant", "demo", "--role", "viewer", BOOKING_DATA_DIR=data_dir

@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from infra.postgres.migrator import migrate
 from infra.postgres.preflight import check_runtime
 from infra.postgres.schema import Schema, read_schema
 from infra.postgres.server_user import EmbeddedPostgresError, server_user
+from tests.scratch import scratch_directory
 
 ROOT = Path(__file__).parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change to another user")
@@ -71,18 +71,17 @@ class Place:
 
 @pytest.fixture
 def empty_place(postgres_programs: Path | None) -> Iterator[Place]:
-    directory = Path(tempfile.mkdtemp(prefix="booking-test-"))
-    yield Place(directory / "postgres", postgres_programs)
-    shutil.rmtree(directory)
+    with scratch_directory("booking-test-") as directory:
+        yield Place(Path(directory) / "postgres", postgres_programs)
 
 
 @pytest.fixture(scope="module")
 def made(postgres_programs: Path | None) -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="booking-test-"))
-    with Place(directory / "postgres", postgres_programs).server():
-        pass
-    yield directory / "postgres"
-    shutil.rmtree(directory)
+    with scratch_directory("booking-test-") as directory:
+        made = Path(directory) / "postgres"
+        with Place(made, postgres_programs).server():
+            pass
+        yield made
 
 
 @pytest.fixture

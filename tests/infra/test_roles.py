@@ -1,6 +1,5 @@
 """The roles that migrations make, how they come about, and that no other role is worked with."""
 
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from infra.postgres.preflight import (
 from infra.postgres.role_check import READER_ROLES, ROLES, RoleUnsafe, check_role
 from infra.postgres.schema import MigrationError, Schema, read_schema
 from tests.infra.pid_changing_proxy import pooling_proxy
+from tests.scratch import scratch_directory
 
 SINCE_0005 = ("booking_owner", "booking_projector", "booking_directory")
 
@@ -86,7 +86,7 @@ def test_databases_of_one_new_server_can_be_migrated_at_once(
         return len(migrate(dsn))
 
     with (
-        tempfile.TemporaryDirectory(prefix="booking-test-") as directory,
+        scratch_directory("booking-test-") as directory,
         EmbeddedPostgres(Path(directory) / "postgres", postgres_programs) as server,
         ThreadPoolExecutor(3) as threads,
     ):

@@ -5,7 +5,6 @@ Then every projection is what a fresh fold of the log makes, and no event was ap
 
 import asyncio
 import random
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.engine.losing_proxy import losing_proxy
 from tests.kill_postgres import kill_postgres
 from tests.projecting.projectors import PROJECTIONS, TALLY_TABLE, projectors
 from tests.rebuilding.wandering import Wanderer
+from tests.scratch import scratch_directory
 
 FAULTS = ["projector"] * 20 + ["network"] * 15 + ["connections"] * 10 + ["database"] * 5
 MOMENT = 0.07
@@ -76,7 +76,7 @@ class Mortal:
 
 @pytest.fixture
 def mortal(postgres_programs: Path | None) -> Iterator[Mortal]:
-    with tempfile.TemporaryDirectory(prefix="booking-mortal-") as directory:
+    with scratch_directory("booking-mortal-") as directory:
         place = Path(directory) / "postgres"
         # The machine itself goes on, so what was written is there without waiting for its disk.
         with EmbeddedPostgres(place, postgres_programs, settings={"fsync": "off"}) as postgres:
