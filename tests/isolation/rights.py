@@ -59,7 +59,7 @@ VIEWS: Mapping[str, Mapping[Role, str]] = {
         f"analytics.{name}": {"api": "own select", "auditor": "own select", "analyst": "own select"}
         for name in (
             *("booking_resources", "bookings", "freshness", "refusal_days", "refusals"),
-            *("reservations", "resources", "tenants", "utilisation"),
+            *("reservation_history", "reservations", "resources", "tenants", "utilisation"),
         )
     },
 }

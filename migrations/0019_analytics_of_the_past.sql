@@ -1,4 +1,5 @@
--- Analysts see what was refused: one by one, by the day, and beside what was booked. Auditors see what analysts see, and who did what.
+-- Analysts see what was refused (one by one, by the day, and beside what was booked), and what was known when. Auditors see what analysts
+-- see, and who did what.
 --
 -- An auditor reads no more of a booking's row than an analyst does: what else it says stands in the log, which auditors have.
 
@@ -135,6 +136,27 @@ comment on column analytics.audit_trail.traceparent is 'In which trace (W3C Trac
 comment on column analytics.audit_trail.command_id is 'By which command of the request; null where it is not told.';
 comment on column analytics.audit_trail.reason is 'Why, as it was written; null where no reason was given.';
 
+create view analytics.reservation_history with (security_invoker = true) as
+select known.tenant_id, known.booking_id, known.resource_id, known.known_from, known.known_until, known.status, known.start_time,
+       known.end_time, known.hold_expires_at
+  from booking.reservation_history known
+  join booking.projection_checkpoint live
+    on live.tenant_id = known.tenant_id
+   and live.projection = 'reservation_history'
+   and live.generation = known.generation
+   and live.is_live;
+comment on view analytics.reservation_history is
+    'What was known at each position of the log: a row for each resource of a booking and each change of its status, period or resources. True as of the position of reservation_history in freshness.';
+comment on column analytics.reservation_history.tenant_id is 'Whose it is.';
+comment on column analytics.reservation_history.booking_id is 'The booking.';
+comment on column analytics.reservation_history.resource_id is 'One of the resources that it then booked.';
+comment on column analytics.reservation_history.known_from is 'The position of the event that told it.';
+comment on column analytics.reservation_history.known_until is 'The position of the event that told otherwise; null for what is still so.';
+comment on column analytics.reservation_history.status is 'How the booking then stood.';
+comment on column analytics.reservation_history.start_time is 'When it was then to start.';
+comment on column analytics.reservation_history.end_time is 'When it was then to end, exclusive.';
+comment on column analytics.reservation_history.hold_expires_at is 'When the hold was then to lapse; null for one without an end, and for what was no hold.';
+
 grant usage on schema analytics to booking_auditor;
 grant select on all tables in schema analytics to booking_auditor;
-grant select on analytics.refusals, analytics.refusal_days to booking_analyst, booking_api;
+grant select on analytics.refusals, analytics.refusal_days, analytics.reservation_history to booking_analyst, booking_api;
