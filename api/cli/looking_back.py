@@ -12,7 +12,6 @@ from pydantic_core import PydanticCustomError
 from api.cli.auditing import OfTenant, with_owner
 from api.cli.past_report import booking_line, booking_lines, count_line, moment_line
 from api.cli.workplace import prepared_settings
-from api.past import parse_as_of
 from api.schemas.times import parse_time
 from domain.booking import Booking
 from domain.ids import BookingId, ResourceId, TenantId
@@ -119,6 +118,8 @@ def _occupies(booking: Booking, moment: Moment) -> bool:
 
 
 def _moment(text: str) -> int | datetime:
+    from api.past import parse_as_of  # noqa: PLC0415 - slow to load, for this command alone
+
     try:
         return parse_as_of(text)
     except PydanticCustomError as error:

@@ -151,6 +151,7 @@ class House:
             assert soon(lambda: not any(map(is_projecting, projectors)))
         with EmbeddedPostgres(self.data_dir / "postgres"):
             pass  # whoever leaves last stops it
+        assert soon(lambda: not self.database_processes())  # they end a moment after it has stopped
 
     def kill_database(self) -> None:
         kill_postgres(self.cluster)

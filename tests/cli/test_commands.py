@@ -83,7 +83,7 @@ def data_dir() -> Iterator[str]:
         yield f"{directory}/data"
 
 
-def test_only_those_that_serve_or_import_load_the_web_framework() -> None:
+def test_no_command_waits_for_the_web_framework_before_it_needs_it() -> None:
     loaded = "import sys, api.cli; print({'fastapi', 'starlette', 'uvicorn'} & set(sys.modules))"
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True

@@ -35,6 +35,8 @@ class LosingProxy:
         connection = asyncio.create_task(self._forward(reader, writer))
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
+        # One that is cancelled before it began never comes to close it.
+        connection.add_done_callback(lambda _: writer.close())
 
     async def close(self) -> None:
         for connection in tuple(self._connections):
