@@ -45,10 +45,20 @@ def write(
     connections: Annotated[int, typer.Option(help="Clients at once.", min=1, max=1000)] = 64,
     tenants: Annotated[int, typer.Option(help="Among how many.", min=1, max=RESOURCES)] = 1,
     pool: Annotated[int, typer.Option(help="Database connections of c.", min=1, max=80)] = 10,
+    *,
+    projecting: Annotated[
+        bool,
+        typer.Option(help="Have a projector run beside this API; the others have no read models."),
+    ] = False,
 ) -> None:
     """Compare bookings through this API and its engine with what else one could do."""
     plan = Plan(
-        seconds=seconds, rounds=rounds, connections=connections, tenants=tenants, crud_pool=pool
+        seconds=seconds,
+        rounds=rounds,
+        connections=connections,
+        tenants=tenants,
+        crud_pool=pool,
+        projecting=projecting,
     )
     _run(lambda: report(plan, measure(plan, _progress)))
 

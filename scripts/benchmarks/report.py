@@ -64,7 +64,8 @@ def _circumstances(plan: Plan, findings: Findings) -> str:
         f"{os.cpu_count()} cores, Python {platform.python_version()}, {findings.postgres}; "
         f"{plan.connections} connections, {RESOURCES:,} resources, {plan.tenants} tenant(s), "
         f"d {CALLERS} callers, e {THREADS} threads, "
-        f"{plan.seconds:g} s a load, one worker each, log level WARNING"
+        f"{plan.seconds:g} s a load, one worker each, log level WARNING, "
+        f"{'a projector' if plan.projecting else 'no projector'} beside a"
     )
 
 

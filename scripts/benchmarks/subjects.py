@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from infra.postgres.embedded import DATABASE, EmbeddedPostgres
+from infra.postgres.embedded import DATABASE, MIGRATOR, EmbeddedPostgres
+from infra.postgres.migrator import migrate
 from scripts.benchmarks import databases
 from scripts.benchmarks.in_process import Worker, working
 from scripts.benchmarks.load import Load, send
@@ -51,6 +52,7 @@ class Plan:
         connections: clients at once.
         tenants: among whom the resources are spread.
         crud_pool: database connections of plain CRUD.
+        projecting: whether read models follow meanwhile, which b to e have none of.
     """
 
     seconds: float
@@ -58,6 +60,7 @@ class Plan:
     connections: int
     tenants: int
     crud_pool: int
+    projecting: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +96,14 @@ def own_postgres() -> Iterator[tuple[EmbeddedPostgres, Path]]:
             yield postgres, directory
 
 
-def serving(directory: Path) -> AbstractContextManager[Server]:
-    """Serves this API as anybody does, on the database server of `own_postgres`."""
+def serving(directory: Path, *, projecting: bool = True) -> AbstractContextManager[Server]:
+    """Serves this API on the database server of `own_postgres`.
+
+    Args:
+        directory: of that server.
+        projecting: whether a projector and a scheduler run beside it, as with `booking serve`; else
+            it is alone, as with `booking api`, and the database has to be migrated.
+    """
     settings = {
         "BOOKING_DATA_DIR": str(directory),
         "BOOKING_MASTER_KEY": secrets.token_hex(32),
@@ -103,7 +112,7 @@ def serving(directory: Path) -> AbstractContextManager[Server]:
         "BOOKING_TENANT_RATE": "0",
         "BOOKING_KEY_RATE": "0",
     }
-    arguments = ["serve", "--port", "0", "--workers", "1"]
+    arguments = ["serve" if projecting else "api", "--port", "0", "--workers", "1"]
     return running("this API", "api.cli", arguments, settings, directory / "api.log")
 
 
@@ -119,7 +128,8 @@ def set_up(plan: Plan) -> Iterator[Subjects]:
     """
     with ExitStack() as parts:
         postgres, directory = parts.enter_context(own_postgres())
-        api = parts.enter_context(serving(directory))
+        migrate(postgres.dsn(MIGRATOR))
+        api = parts.enter_context(serving(directory, projecting=plan.projecting))
         databases.make_databases(postgres)
         servers = {Kind.API: api, Kind.REFUSED: api, Kind.HALF: api}
         plain = databases.runtime_dsn(postgres, databases.PLAIN)
