@@ -23,15 +23,15 @@ CALLERS, THREADS = 256, 16
 
 
 class Kind(Enum):
-    """What is measured."""
+    """What is measured, in this order: what is compared, soon after one another."""
 
+    REFUSED = "a  refused (409)"
     API = "a  this API"
+    HALF = "a  at half its rate"
     VALIDATION = "b  validation only"
     CRUD = "c  plain CRUD"
     ENGINE = "d  engine, no HTTP"
     RECORDER = "e  stock recorder"
-    REFUSED = "a  refused (409)"
-    HALF = "a  at half its rate"
 
 
 DATABASES = {
