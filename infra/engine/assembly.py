@@ -25,7 +25,7 @@ from infra.log.door import PostgresDoor
 from infra.master_key import MasterKey
 from infra.pacing import Rounds
 from infra.postgres.pool import Pool, Waits, open_pool
-from infra.refusals.refusal import RefusedCommand
+from infra.refusals.refusal import TellRefused
 from infra.usage.counting_door import CountingDoor
 from infra.wrapped_secrets import InstallationSecrets, open_secrets
 
@@ -69,7 +69,7 @@ async def running_engine(
     connections: int = 10,
     ceilings: HoldCeilings = NO_CEILINGS,
     appended: Callable[[TenantId, int], None] = lambda _tenant_id, _events: None,
-    refused: Callable[[RefusedCommand], None] = lambda _refused: None,
+    refused: TellRefused = lambda _tenant_id, _refused: None,
 ) -> AsyncIterator[RunningEngine]:
     """Runs an engine. On leaving, what waits in its queue is committed and answered first.
 

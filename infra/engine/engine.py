@@ -17,7 +17,7 @@ from infra.engine.command_facts import customer_in
 from infra.engine.decision import Decision, recorded
 from infra.engine.loading import StreamLoader
 from infra.engine.outcomes import refusal_in
-from infra.engine.refused import refused_command
+from infra.engine.refused import is_kept, refused_command
 from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest, Refused, Result
 from infra.engine.sealing import Sealing
 from infra.engine.turns import Turns
@@ -27,7 +27,7 @@ from infra.errors import CommandFailed, Contended, OutcomeUnknown, Overloaded, U
 from infra.log.append import HoldCeilings, Outcome, Verdict
 from infra.log.commit_queue import CommitQueue, Series
 from infra.pacing import Pace, Rounds
-from infra.refusals.refusal import RefusedCommand
+from infra.refusals.refusal import TellRefused
 
 ATTEMPTS = 4
 """How often a command is decided: again where what it was decided on had changed."""
@@ -57,7 +57,7 @@ class BookingEngine:
         clock: Callable[[], datetime],
         rounds: Rounds,
         ceilings: HoldCeilings,
-        refused: Callable[[RefusedCommand], None],
+        refused: TellRefused,
     ) -> None:
         """Keeps its parts; the composition root makes them.
 
@@ -303,9 +303,13 @@ class BookingEngine:
         return again
 
     def _note(self, sent: _Sent, refused: Refused) -> None:
-        noted = refused_command(sent.unit, sent.decision, sent.view, refused, self._clock())
-        if noted is not None:
-            self._refused(noted)
+        if is_kept(sent.unit, refused):
+            self._refused(
+                sent.unit.caller.tenant_id,
+                lambda: refused_command(
+                    sent.unit, sent.decision, sent.view, refused, self._clock()
+                ),
+            )
 
     async def _answer(
         self, unit: Unit, decision: Decision, view: View, outcome: Outcome | None

@@ -16,31 +16,38 @@ from infra.refusals.refusal import MOST_BLOCKING, REASON_OF, RefusedCommand
 _Wanted = tuple[tuple[ResourceId, ...], datetime | None, datetime | None]
 
 
+def is_kept(unit: Unit, refused: Refused) -> bool:
+    """Tells whether a refusal is one to keep: a rule of the domain refused, just now.
+
+    Args:
+        unit: what was asked.
+        refused: why not.
+    """
+    command = unit.requests[refused.culprit].command
+    return (
+        type(refused.error) in REASON_OF and not refused.replayed and not isinstance(command, Lapse)
+    )
+
+
 def refused_command(
     unit: Unit, decision: Decision, view: View, refused: Refused, now: datetime
-) -> RefusedCommand | None:
+) -> RefusedCommand:
     """Tells what of a refusal is kept.
 
     Args:
         unit: what was asked.
         decision: what became of it; the things as they would have been, if the log refused.
         view: on what it was decided.
-        refused: why, and for which request.
+        refused: why, and for which request; `is_kept`.
         now: the moment, in UTC.
-
-    Returns:
-        Nothing for an answer that was given before, and where no rule of the domain refused.
     """
     command = unit.requests[refused.culprit].command
-    reason = REASON_OF.get(type(refused.error))  # type: ignore[arg-type]  # an EngineError has none
-    if refused.replayed or reason is None or isinstance(command, Lapse):
-        return None
     resource_ids, start_time, end_time = _wanted(command, _thing(unit, decision, view, refused))
     return RefusedCommand(
         tenant_id=unit.caller.tenant_id,
         refusal_id=new_id(),
         refused_at=now,
-        reason=reason,
+        reason=REASON_OF[type(refused.error)],
         command=_name(command),
         booking_id=None if isinstance(command, ResourceCommand) else command.booking_id,
         resource_ids=resource_ids,

@@ -1,6 +1,6 @@
 """One refused command, as it is kept: who wanted what, and what stood in the way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,6 @@ from domain.errors import (
     CannotConfirm,
     CannotRelease,
     CannotReschedule,
-    DomainError,
     HoldLapsed,
     ResourceRetired,
     SlotTaken,
@@ -22,7 +21,7 @@ from domain.ids import BookingId, ResourceId, TenantId
 MOST_BLOCKING = 20
 """How many of the bookings in the way are named."""
 
-REASON_OF: Mapping[type[DomainError], str] = {
+REASON_OF: Mapping[type[Exception], str] = {
     SlotTaken: "booking-conflict",
     TooManyHolds: "too-many-holds",
     ResourceRetired: "resource-retired",
@@ -73,3 +72,7 @@ class RefusedCommand:
     blocking_ids: tuple[BookingId, ...]
     actor: str
     request_id: str
+
+
+TellRefused = Callable[[TenantId, Callable[[], RefusedCommand]], None]
+"""Takes a tenant's refusal; it is put together only if it is to be kept."""

@@ -1,7 +1,7 @@
 """Refusals reach the database once, or are counted as dropped; and they do not grow without end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import get_args
@@ -26,6 +26,7 @@ from infra.refusals import (
     purge_refusals,
     purging,
 )
+from infra.refusals.noting import STEADY
 from tests.engine.losing_proxy import LosingProxy, losing_proxy
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -77,6 +78,10 @@ def refused(tenant_id: TenantId, at: datetime = NOW) -> RefusedCommand:
     )
 
 
+def noted(one: RefusedCommand) -> tuple[TenantId, Callable[[], RefusedCommand]]:
+    return one.tenant_id, lambda: one
+
+
 def kept(database: Database) -> tuple[int, list[tuple[date, int]]]:
     """How many refusals there are, and how many were counted for which day."""
     with psycopg.connect(database.owner_dsn) as conn:
@@ -91,7 +96,7 @@ async def test_processes_add_up_by_the_local_day_of_the_resource(
     processes = [RefusalNotes(lambda _: None) for _ in range(2)]
     for notes in processes:
         for _ in range(keeping.AT_ONCE + 1):
-            notes.note(refused(nova))
+            notes.note(*noted(refused(nova)))
     await asyncio.gather(*(RefusalKeeper(pool, notes).flush() for notes in processes))
     number = 2 * (keeping.AT_ONCE + 1)
     assert kept(database) == (number, [(date(2026, 3, 29), number)])
@@ -103,11 +108,11 @@ async def test_an_answer_that_is_lost_makes_nothing_kept_twice_or_never(
 ) -> None:
     notes = RefusalNotes(lambda _: None)
     keeper = RefusalKeeper(pool, notes)
-    notes.note(refused(nova))
+    notes.note(*noted(refused(nova)))
     proxy[0].lose_answers(1, after=after)
     await keeper.flush()
     assert len(notes) == 1
-    notes.note(refused(nova))
+    notes.note(*noted(refused(nova)))
     while len(notes):
         await keeper.flush()
     assert kept(database) == (2, [(date(2026, 3, 29), 2)])
@@ -118,9 +123,9 @@ async def test_counts_cannot_be_made_to_grow_by_invented_resources_and_dates(
 ) -> None:
     notes = RefusalNotes(lambda _: None)
     far = datetime(2150, 1, 1, tzinfo=UTC)
-    notes.note(replace(refused(nova), resource_ids=(ResourceId(new_id()),)))
-    notes.note(replace(refused(nova), start_time=far, end_time=far + timedelta(hours=1)))
-    notes.note(replace(refused(nova), start_time=None, end_time=None, resource_ids=()))
+    notes.note(*noted(replace(refused(nova), resource_ids=(ResourceId(new_id()),))))
+    notes.note(*noted(replace(refused(nova), start_time=far, end_time=far + timedelta(hours=1))))
+    notes.note(*noted(replace(refused(nova), start_time=None, end_time=None, resource_ids=())))
     await RefusalKeeper(pool, notes).flush()
     assert kept(database) == (3, [])
 
@@ -131,19 +136,28 @@ async def test_a_flood_is_dropped_beyond_its_bounds_and_crowds_nobody_out(
     with psycopg.connect(database.owner_dsn) as conn:
         orion = create_tenant(conn, "orion", "Orion")
     dropped: list[int] = []
-    notes = RefusalNotes(dropped.append, most=8, most_of_a_tenant=5)
+    now = 0.0
+    notes = RefusalNotes(dropped.append, most=8, most_of_a_tenant=5, clock=lambda: now)
     with capture_logs() as log:
         for _ in range(1000):
-            notes.note(refused(nova))
+            notes.note(*noted(refused(nova)))
         for _ in range(10):
-            notes.note(refused(orion))
+            notes.note(*noted(refused(orion)))
     assert (len(notes), sum(dropped)) == (8, 1002)
     assert [each.tenant_id for each in notes.first(8)] == [nova] * 5 + [orion] * 3
     assert [line["event"] for line in log] == ["refusals.dropped"]  # once, and not a thousand times
     await RefusalKeeper(pool, notes).flush()
     assert kept(database)[0] == 8
-    notes.note(refused(nova))  # there is room again
-    assert len(notes) == 1
+    notes.note(*noted(refused(nova)))  # there is room, but it had its share
+    assert len(notes) == 0
+    now += 2 / STEADY
+    for _ in range(10):
+        notes.note(*noted(refused(nova)))
+    assert len(notes) == 2
+    now += 3600
+    for _ in range(10):
+        notes.note(*noted(refused(nova)))
+    assert len(notes) == 5
 
 
 async def test_without_a_database_notes_wait_and_what_cannot_be_kept_is_given_up(
@@ -153,7 +167,7 @@ async def test_without_a_database_notes_wait_and_what_cannot_be_kept_is_given_up
     await closed.close()
     dropped: list[int] = []
     notes = RefusalNotes(dropped.append)
-    notes.note(refused(nova))
+    notes.note(*noted(refused(nova)))
     with capture_logs() as log:
         await RefusalKeeper(closed, notes).flush()
         assert (len(notes), dropped) == (1, [])
@@ -162,7 +176,7 @@ async def test_without_a_database_notes_wait_and_what_cannot_be_kept_is_given_up
     assert (len(notes), dropped) == (0, [1])
     assert "refusals.dropped" in [line["event"] for line in log]
     pool = await open_pool(proxy[1], role="booking_api")
-    notes.note(replace(refused(nova), reason="\0"))  # PostgreSQL takes no such text
+    notes.note(*noted(replace(refused(nova), reason="\0")))  # PostgreSQL takes no such text
     await RefusalKeeper(pool, notes).flush()
     await pool.close()
     assert (len(notes), sum(dropped)) == (0, 2)
@@ -177,9 +191,9 @@ async def test_what_is_old_goes_and_of_too_many_the_oldest(
     now = datetime.now(UTC)
     notes = RefusalNotes(lambda _: None)
     for hours in range(10):
-        notes.note(refused(nova, now - timedelta(hours=hours)))
+        notes.note(*noted(refused(nova, now - timedelta(hours=hours))))
     for days in (1, 2, 89, 91, 92, 93, 94):
-        notes.note(refused(orion, now - timedelta(days=days)))
+        notes.note(*noted(refused(orion, now - timedelta(days=days))))
     await RefusalKeeper(pool, notes).flush()
     background = await open_pool(database.runtime_dsn, role="booking_background")
     assert await purge_refusals(background, most_of_a_tenant=4) == 6 + 4
