@@ -17,6 +17,7 @@ from infra.identity import new_id
 from infra.limits import Taken
 
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"  # beside letters, digits and -._ (RFC 3986, section 3.3)
+_NOTHING_TO_QUOTE = re.compile(r"[A-Za-z0-9/._~-]*")
 _SCOPE_KEY = "booking.call"
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(
@@ -57,6 +58,8 @@ class Call:
     @property
     def instance(self) -> str:
         """Its path as a URI reference: for problems (RFC 9457), and for log lines of one line."""
+        if _NOTHING_TO_QUOTE.fullmatch(self.path):
+            return self.path
         return quote(self.path, safe=_PATH_CHARACTERS)
 
     @property
