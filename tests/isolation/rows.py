@@ -114,7 +114,8 @@ ROWS: Mapping[str, LiteralString] = {
     "projection_checkpoint": """
         insert into booking.projection_checkpoint
         values (%(tenant)s, 'bookings', 1, 1, 1, true), (%(tenant)s, 'utilisation', 1, 1, 1, true),
-               (%(tenant)s, 'audit_trail', 1, 1, 1, true)
+               (%(tenant)s, 'audit_trail', 1, 1, 1, true),
+               (%(tenant)s, 'reservation_history', 1, 1, 1, true)
     """,
     "projection_lag": """
         insert into booking.projection_lag values ('bookings', 0, 0, 0, '2027-03-01Z')
