@@ -3,15 +3,19 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import uvloop
 
+from api.cli.signals import STOPS
+
 _log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 5.0  # before what ended by itself is started again
+AGAIN_SECONDS = 2.0  # before what has not ended is cancelled again; what cleans up is done by then
 
 
 def run_until_stopped(work: Callable[[], Awaitable[None]]) -> None:
@@ -20,14 +24,21 @@ def run_until_stopped(work: Callable[[], Awaitable[None]]) -> None:
     Args:
         work: runs until cancelled.
     """
+    # Told to the loop: an exception out of nowhere would tear tasks apart, in loud tracebacks, and
+    # in a loop that only begins it may be lost.
+    early = threading.Event()
 
     async def run() -> None:
-        # Told to the loop: an exception out of nowhere would tear tasks apart, in loud tracebacks.
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPS:
             loop.add_signal_handler(number, stop.set)
+        if early.is_set():
+            stop.set()
         await _until(stop, work)
+        await _cancel(asyncio.all_tasks() - {asyncio.current_task()})
 
+    for number in STOPS:
+        signal.signal(number, lambda _number, _frame: early.set())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 
@@ -61,10 +72,18 @@ async def _until(stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
     while not stop.is_set():
         running = asyncio.ensure_future(work())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        running.cancel()
+        await _cancel({running})
         (outcome,) = await asyncio.gather(running, return_exceptions=True)
         if not stop.is_set():
             # Whatever it was, the rest of the server goes on, and it is tried again.
             _log.error("background work ended", again_in_seconds=PAUSE_SECONDS, exc_info=outcome)
             await asyncio.wait({stopping}, timeout=PAUSE_SECONDS)
     stopping.cancel()
+
+
+async def _cancel(tasks: Collection["asyncio.Task[Any] | None"]) -> None:
+    """Cancel tasks until they have ended: `asyncio.wait_for` may lose it before Python 3.12."""
+    while left := {task for task in tasks if task is not None and not task.done()}:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=AGAIN_SECONDS)

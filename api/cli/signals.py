@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-_STOP = (signal.SIGINT, signal.SIGTERM)
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def stopped_by_signals() -> Iterator[None]:
     Yields:
         To what is to be stopped. Its KeyboardInterrupt ends here: stopping is no error.
     """
-    before = {number: signal.signal(number, _interrupt) for number in _STOP}
+    before = {number: signal.signal(number, _interrupt) for number in STOPS}
     try:
         yield
     except KeyboardInterrupt:
@@ -38,7 +38,7 @@ def finishing() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in _STOP:
+        for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
 
 
