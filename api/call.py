@@ -18,6 +18,10 @@ from infra.limits import Taken
 
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"  # beside letters, digits and -._ (RFC 3986, section 3.3)
 _NOTHING_TO_QUOTE = re.compile(r"[A-Za-z0-9/._~-]*")
+FEEDS = "/v1/calendar-feeds/"
+"""Before the key in the address of a calendar feed: calendar programs can send no header."""
+
+_FEED = ".ics"
 _SCOPE_KEY = "booking.call"
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(
@@ -33,7 +37,8 @@ class Call:
         path: of its address, decoded.
         request_id: the client's own, where it is printable and short; else one made here.
         traceparent: its trace context (W3C); None where it had none, or a malformed one.
-        authorization: the header, or all there were as one; until it is found out who asks.
+        authorization: the header, or all there were as one, or the key in the address of a feed;
+            until it is found out who asks.
         principal: who asks; None on the paths that are open to all.
         turned_away: there was no room for it; the log tells of it together with others.
         origin: of the page that a browser sends it for.
@@ -57,7 +62,12 @@ class Call:
 
     @property
     def instance(self) -> str:
-        """Its path as a URI reference: for problems (RFC 9457), and for log lines of one line."""
+        """Its path as a URI reference: for problems (RFC 9457), and for log lines of one line.
+
+        The key in the address of a feed is not told again.
+        """
+        if self.path.startswith(FEEDS):
+            return f"{FEEDS}***{_FEED}"
         if _NOTHING_TO_QUOTE.fullmatch(self.path):
             return self.path
         return quote(self.path, safe=_PATH_CHARACTERS)
@@ -119,8 +129,12 @@ def begin_call(scope: Scope) -> Call:
             origin = value
         elif name == b"access-control-request-method":
             is_preflight = scope["method"] == "OPTIONS"
+    path: str = scope["path"]
+    if path.startswith(FEEDS):
+        key = path.removeprefix(FEEDS).removesuffix(_FEED)
+        authorization = f"Bearer {key}".encode("utf-8", "surrogateescape")
     call = Call(
-        scope["path"],
+        path,
         request_id or str(new_id()),
         traceparent,
         authorization,

@@ -1,4 +1,7 @@
-"""The request headers that an operation reads: If-Match, Idempotency-Key, Min-Event-Position."""
+"""The request headers that an operation reads.
+
+If-Match, Idempotency-Key, Min-Event-Position, If-None-Match.
+"""
 
 import re
 from collections.abc import Iterable
@@ -12,6 +15,7 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 IF_MATCH = "If-Match"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 MIN_EVENT_POSITION = "Min-Event-Position"
+IF_NONE_MATCH = "If-None-Match"
 
 MAX_KEY_LENGTH = 255
 MAX_POSITION = 2**63 - 1
@@ -87,6 +91,22 @@ def read_min_event_position(headers: RawHeaders) -> int | None:
     if len(values) > 1 or not _POSITION.fullmatch(text) or int(text) > MAX_POSITION:
         raise _refused(MIN_EVENT_POSITION, "Expected one position, a whole number from 0")
     return int(text)
+
+
+def is_known_already(headers: RawHeaders, tag: str) -> bool:
+    """Tells whether the client has this answer already (RFC 9110, section 13.1.2).
+
+    What is malformed names no answer: then it gets the whole of it.
+
+    Args:
+        headers: all the headers of the request.
+        tag: the entity tag of the answer, with its quotes.
+    """
+    given = [value for name, value in headers if name == b"if-none-match"]
+    text = b",".join(given).decode("latin-1").strip()
+    return text == "*" or tag in (
+        found[0].removeprefix("W/") for found in _ENTITY_TAG.finditer(text)
+    )
 
 
 def parse_if_match(text: str) -> frozenset[int] | None:

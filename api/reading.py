@@ -78,12 +78,14 @@ class ProjectedSnapshot:
         tenant_id: the tenant.
         generation: of the rows to read.
         position: at which they are true.
+        head: the position at which the inline projections are true.
     """
 
     conn: AsyncConnection[TupleRow]
     tenant_id: TenantId
     generation: int
     position: int
+    head: int
 
 
 @asynccontextmanager
@@ -118,7 +120,7 @@ async def projected(
             if live is None and head == 0:
                 live = LiveGeneration(generation=0, seq=0)  # nothing has happened to be projected
             if live is not None and live.seq >= wanted:
-                yield ProjectedSnapshot(conn, tenant_id, live.generation, live.seq)
+                yield ProjectedSnapshot(conn, tenant_id, live.generation, live.seq, head)
                 return
         if now() + pause > until:
             raise ProjectionBehind(projection)

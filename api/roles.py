@@ -23,6 +23,7 @@ class Permission(StrEnum):
     FORGET = "forget"
     AUDIT = "audit"
     OBSERVE = "observe"
+    SUBSCRIBE = "subscribe"
 
 
 ALLOWED: Mapping[Permission, frozenset[Role]] = {
@@ -32,6 +33,9 @@ ALLOWED: Mapping[Permission, frozenset[Role]] = {
     Permission.FORGET: frozenset({"admin"}),
     Permission.AUDIT: frozenset({"admin", "auditor"}),
     Permission.OBSERVE: frozenset({"admin", "auditor"}),
+    # An address with a key in it is kept, shown and passed on as no key should be: none that opens
+    # anything else is taken there.
+    Permission.SUBSCRIBE: frozenset({"feed"}),
 }
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from pydantic import JsonValue
 
+from api.call import FEEDS
 from api.cli.workplace import AsJson, answer, owner_connection
+from domain.ids import ResourceId
 from infra.access import (
     IssuedKey,
     KeyRecord,
@@ -23,6 +26,14 @@ from infra.access.lifetimes import duration_from, expiry_from
 apikey = typer.Typer(help="API keys: how a client shows whom it speaks for.")
 
 OfTenant = Annotated[str, typer.Option("--tenant", help="The tenant's slug.", metavar="SLUG")]
+OfResource = Annotated[
+    UUID | None,
+    typer.Option(
+        "--resource",
+        help="With the role feed: the one resource whose calendar it shows; else all of them.",
+        metavar="ID",
+    ),
+]
 OfRole = Annotated[Role, typer.Option("--role", help="What the key allows.")]
 Name = Annotated[str | None, typer.Option("--name", help="What it is for.")]
 Expires = Annotated[
@@ -54,14 +65,26 @@ def create(
     *,
     tenant: OfTenant,
     role: OfRole,
+    resource: OfResource = None,
     name: Name = None,
     expires: Expires = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an API key; it is shown this once."""
+    """Make an API key; it is shown this once.
+
+    With the role feed it is the address of a calendar feed, for programs that
+    subscribe to one.
+    """
     expires_at = None if expires is None else expiry_from(expires, datetime.now(UTC))
     with owner_connection() as conn:
-        issued = issue_api_key(conn, tenant, role, name=name, expires_at=expires_at)
+        issued = issue_api_key(
+            conn,
+            tenant,
+            role,
+            name=name,
+            resource_id=None if resource is None else ResourceId(resource),
+            expires_at=expires_at,
+        )
     _hand_out(issued, {"tenant": tenant}, as_json=as_json)
 
 
@@ -109,9 +132,14 @@ def _hand_out(issued: IssuedKey, facts: dict[str, JsonValue], *, as_json: bool) 
     shown: dict[str, JsonValue] = {**facts, "key": issued.secret, **_facts(issued.record)}
     answer(issued.secret, shown, as_json=as_json)
     typer.echo(
-        "Keep it: it is not stored and not shown again. Send it as `Authorization: Bearer <key>`.",
-        err=True,
+        f"Keep it: it is not stored and not shown again. {_how_to_use(issued.record)}", err=True
     )
+
+
+def _how_to_use(record: KeyRecord) -> str:
+    if record.role == "feed":
+        return f"Subscribe to <address of the server>{FEEDS}<key>.ics"
+    return "Send it as `Authorization: Bearer <key>`."
 
 
 def _until_when(old: KeyRecord, tenant: str) -> str:
@@ -133,6 +161,7 @@ def _facts(record: KeyRecord) -> dict[str, JsonValue]:
         "prefix": record.prefix,
         "name": record.name,
         "role": record.role,
+        "resource_id": None if record.resource_id is None else str(record.resource_id),
         "state": record.state,
         "created_at": _instant(record.created_at),
         "expires_at": _instant(record.expires_at),

@@ -117,15 +117,11 @@ def operation(
     if answer.links:
         good["links"] = dict(answer.links)
     parameters = [*takes, headers.TAKES_REQUEST_ID, headers.TAKES_TRACEPARENT]
-    extra: OpenApi = {"parameters": parameters}
+    extra: OpenApi = {"parameters": parameters, **_access(permission)}
     if max_body_bytes != MAX_BODY_BYTES:
         extra[_BODY_LIMIT] = max_body_bytes
     if body is not None:
         extra["requestBody"] = body
-    if permission is None:
-        extra["security"] = []
-    else:
-        extra[_PERMISSION] = permission.value
     return Declaration(
         operation_id=operation_id,
         summary=summary,
@@ -157,6 +153,14 @@ def max_body_bytes_in(openapi_extra: OpenApi | None) -> int:
     """
     limit: int = (openapi_extra or {}).get(_BODY_LIMIT, MAX_BODY_BYTES)
     return limit
+
+
+def _access(permission: Permission | None) -> OpenApi:
+    if permission is None:
+        return {"security": []}
+    if permission is Permission.SUBSCRIBE:  # the path shows who asks
+        return {_PERMISSION: permission.value, "security": []}
+    return {_PERMISSION: permission.value}
 
 
 def _problem_responses(kinds: Iterable[ProblemKind]) -> dict[int | str, OpenApi]:

@@ -14,6 +14,7 @@ from api.headers import (
     IDEMPOTENCY_KEY_PATTERN,
     IF_MATCH,
     IF_MATCH_PATTERN,
+    IF_NONE_MATCH,
     MAX_POSITION,
     MIN_EVENT_POSITION,
 )
@@ -55,6 +56,13 @@ TAKES_MIN_EVENT_POSITION = _taken(
     "Event-Position. Above the log's end: 422.",
     {"type": "integer", "minimum": 0, "maximum": MAX_POSITION},
     3,
+)
+TAKES_IF_NONE_MATCH = _taken(
+    IF_NONE_MATCH,
+    "Only if the answer has another entity tag than these (RFC 9110, section 13.1.2). Otherwise "
+    "304.",
+    {"type": "string"},
+    '"0c1d5b7e9f3a48d2a6b4c8e0f1d2b3a4"',
 )
 TAKES_SVIX_ID = _taken(
     "svix-id",

@@ -18,6 +18,33 @@ CURSOR = "k3Jq0bU1lq2n1S0cZB0YV1siMjAyNi0wMy0wMiJd"
 SVIX_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uKR0c4RBIVDIGpU="
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
+FEED_KEY = "bk_Yc0bWq3lPz8tRk5nVh2sXe7uJd4mGf6aLo9iQw1yTxE"
+CALENDAR_FEED = "\r\n".join(
+    (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Booking engine//Calendar feed//EN",
+        "NAME:Stage A",
+        "X-WR-CALNAME:Stage A",
+        "REFRESH-INTERVAL;VALUE=DURATION:PT15M",
+        "BEGIN:VEVENT",
+        "SUMMARY:Commercial shoot",
+        "DTSTART:20260302T080000Z",
+        "DTEND:20260302T170000Z",
+        "DTSTAMP:20260220T092000Z",
+        f"UID:{BOOKING_ID}",
+        "SEQUENCE:1",
+        "CREATED:20260220T092000Z",
+        "LAST-MODIFIED:20260220T092000Z",
+        "LOCATION:Stage A",
+        "STATUS:TENTATIVE",
+        "TRANSP:OPAQUE",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    )
+)
+
 CUSTOMER: dict[str, JsonValue] = {
     "id": "crm-8812",
     "name": "Nova Film GmbH",

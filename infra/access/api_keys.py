@@ -28,7 +28,7 @@ ASKED_AT_ONCE = (
 ASK_SECONDS = 3.0  # that one waits for such a connection
 
 _FIND = """
-    SELECT tenant_id, key_id, role,
+    SELECT tenant_id, key_id, role, resource_id,
            extract(epoch FROM expires_at - clock_timestamp())::float8 AS lives
     FROM booking.api_key
     WHERE secret_hash = decode(%s, 'hex') AND revoked_at IS NULL
@@ -142,9 +142,9 @@ class ApiKeys:
             row = await (await conn.execute(_FIND, [digest])).fetchone()
         if row is None:
             return None
-        tenant_id, key_id, role, lives = row
+        tenant_id, key_id, role, resource_id, lives = row
         return _Found(
-            Principal(tenant_id, role, f"key:{key_id}"),
+            Principal(tenant_id, role, f"key:{key_id}", resource_id=resource_id),
             HeldKey(digest, tenant_id, key_id),
             lives,
         )

@@ -16,7 +16,7 @@ from infra.access.principal import Role
 State = Literal["active", "expired", "revoked"]
 
 _SELECT = """
-    SELECT key_id, prefix, name, role,
+    SELECT key_id, prefix, name, role, resource_id,
            CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
                 WHEN expires_at <= clock_timestamp() THEN 'expired'
                 ELSE 'active' END AS state,
@@ -40,6 +40,7 @@ class KeyRecord:
         prefix: its first characters; None for a short one, and for one from before they were kept.
         name: what it is for, in the words of whoever made it.
         role: what it allows.
+        resource_id: the one resource that it shows; None for all that the role allows.
         state: whether it lets in.
         created_at: when it was made.
         expires_at: when it ceases to let in by itself; None for never.
@@ -53,6 +54,7 @@ class KeyRecord:
     prefix: str | None
     name: str | None
     role: Role
+    resource_id: UUID | None
     state: State
     created_at: datetime
     expires_at: datetime | None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from domain.ids import TenantId
+from domain.ids import ResourceId, TenantId
 from infra.access.errors import AccessError
 from infra.access.key_form import digest_of, new_api_key, shown_prefix
 from infra.access.key_record import KeyRecord, key_named, select_keys
@@ -19,14 +19,15 @@ LONGEST_NAME = 100
 
 _INSERT = """
     INSERT INTO booking.api_key
-           (tenant_id, key_id, secret_hash, prefix, name, role, expires_at, replaces)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+           (tenant_id, key_id, secret_hash, prefix, name, role, resource_id, expires_at, replaces)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _REVOKE = """
     UPDATE booking.api_key SET revoked_at = clock_timestamp()
     WHERE tenant_id = %s AND key_id = %s AND revoked_at IS NULL
 """
 _LOCK = "SELECT FROM booking.api_key WHERE tenant_id = %s AND key_id = %s FOR UPDATE"
+_RESOURCE = "SELECT FROM booking.resource WHERE tenant_id = %s AND resource_id = %s"
 # A key that was to expire sooner does.
 _EXPIRE = """
     UPDATE booking.api_key SET expires_at = least(expires_at, clock_timestamp() + %s)
@@ -88,6 +89,7 @@ def issue_api_key(
     role: Role,
     *,
     name: str | None = None,
+    resource_id: ResourceId | None = None,
     expires_at: datetime | None = None,
 ) -> IssuedKey:
     """Make a new key of a tenant.
@@ -97,21 +99,32 @@ def issue_api_key(
         slug: the tenant's short name.
         role: what the key allows.
         name: what it is for; 1 to 100 characters.
+        resource_id: the one resource that it shows, with the role `feed`; None for all.
         expires_at: when it ceases to let in; None for never.
 
     Returns:
         It.
 
     Raises:
-        AccessError: there is no such tenant, or the name is malformed.
+        AccessError: there is no such tenant or resource, the name is malformed, or the role is not
+            kept to one resource.
     """
+    if resource_id is not None and role != "feed":
+        raise AccessError(
+            f"Only a key of the role feed is kept to one resource. Leave --resource out, or make "
+            f"one with --role feed instead of {role}."
+        )
     if name is not None and not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
         raise AccessError(
             f"A key's name has 1 to {LONGEST_NAME} printable characters. Give one with --name."
         )
     with conn.transaction():
         tenant_id = tenant_named(conn, slug)
-        return _issue(conn, tenant_id, role, name=name, expires_at=expires_at)
+        if resource_id is not None:
+            _check_resource(conn, tenant_id, slug, resource_id)
+        return _issue(
+            conn, tenant_id, role, name=name, resource_id=resource_id, expires_at=expires_at
+        )
 
 
 def list_api_keys(conn: psycopg.Connection, slug: str) -> Sequence[KeyRecord]:
@@ -186,10 +199,25 @@ def rotate_api_key(
             )
         [(expires_at,)] = conn.execute(_AS_LONG, [tenant_id, old.key_id])
         issued = _issue(
-            conn, tenant_id, old.role, name=old.name, expires_at=expires_at, replaces=old.key_id
+            conn,
+            tenant_id,
+            old.role,
+            name=old.name,
+            resource_id=old.resource_id,
+            expires_at=expires_at,
+            replaces=old.key_id,
         )
         conn.execute(_EXPIRE, [overlap, tenant_id, old.key_id])
         return issued, key_named(conn, tenant_id, slug, str(old.key_id))
+
+
+def _check_resource(
+    conn: psycopg.Connection, tenant_id: TenantId, slug: str, resource_id: ResourceId
+) -> None:
+    if conn.execute(_RESOURCE, [tenant_id, resource_id]).fetchone() is None:
+        raise AccessError(
+            f"The tenant {slug!r} has no resource {resource_id}. `GET /v1/resources` lists them."
+        )
 
 
 def _lets_in(conn: psycopg.Connection, tenant_id: TenantId, role: Role, key: str) -> bool:
@@ -219,12 +247,20 @@ def _issue(
     role: Role,
     *,
     name: str | None,
+    resource_id: UUID | None,
     expires_at: datetime | None,
     replaces: UUID | None = None,
 ) -> IssuedKey:
     secret = new_api_key()
     key_id = _insert(
-        conn, tenant_id, secret, role, name=name, expires_at=expires_at, replaces=replaces
+        conn,
+        tenant_id,
+        secret,
+        role,
+        name=name,
+        resource_id=resource_id,
+        expires_at=expires_at,
+        replaces=replaces,
     )
     [record] = select_keys(conn, tenant_id, str(key_id))
     return IssuedKey(secret, record)
@@ -237,6 +273,7 @@ def _insert(
     role: Role,
     *,
     name: str | None = None,
+    resource_id: UUID | None = None,
     expires_at: datetime | None = None,
     replaces: UUID | None = None,
 ) -> UUID:
@@ -250,6 +287,7 @@ def _insert(
             shown_prefix(secret),
             name,
             role,
+            resource_id,
             expires_at,
             replaces,
         ],

@@ -1,6 +1,6 @@
 """The list of a tenant's resources, by name, and the look-up of resources by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -47,6 +47,18 @@ select wanted.name, found.resource_id
               and name collate "C" = wanted.name
             order by retired, created_at, resource_id
             limit 1
+       ) found
+"""
+
+
+_NAMES = """
+select found.resource_id, found.name
+  from unnest(%(resources)s::uuid[]) wanted (resource_id)
+ cross join lateral (
+           select resource_id, name
+             from booking.resource
+            where tenant_id = %(tenant_id)s
+              and resource.resource_id = wanted.resource_id
        ) found
 """
 
@@ -164,6 +176,24 @@ async def find_by_names(
         before one that is, the one registered first before the others.
     """
     cursor = await conn.execute(_BY_NAMES, {"tenant_id": tenant_id, "names": list(names)})
+    return dict(await cursor.fetchall())
+
+
+async def names_of(
+    conn: AsyncConnection[TupleRow], *, tenant_id: TenantId, resource_ids: Iterable[ResourceId]
+) -> dict[ResourceId, str]:
+    """Tell what resources are called.
+
+    Args:
+        conn: inside a read-only transaction of the tenant.
+        tenant_id: the tenant.
+        resource_ids: which.
+
+    Returns:
+        The name of each that there is.
+    """
+    parameters = {"tenant_id": tenant_id, "resources": [*resource_ids]}
+    cursor = await conn.execute(_NAMES, parameters)
     return dict(await cursor.fetchall())
 
 

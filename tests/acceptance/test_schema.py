@@ -41,6 +41,11 @@ def rival_key(serving: Serving) -> str:
     return str(json.loads(made.stdout)["key"])
 
 
+def feed_key(serving: Serving) -> str:
+    made = serving.booking("apikey", "create", "--tenant", "demo", "--role", "feed", "--json")
+    return str(json.loads(made.stdout)["key"])
+
+
 def existing_things(api: httpx.Client) -> dict[str, str]:
     """Make the things that the document's examples speak of."""
     stage, camera = register(api, "Stage"), register(api, "Camera")
@@ -112,7 +117,7 @@ def run_schemathesis(
 
 def test_the_api_is_what_its_document_says(alone: Serving, tmp_path: Path) -> None:
     with alone.client() as api:
-        existing = existing_things(api)
+        existing = existing_things(api) | {examples.FEED_KEY: feed_key(alone)}
         holds = [hold(api, register(api)) for _ in range(HOLDS)]
     keys = keys_file(tmp_path, {"studio": DEMO_KEY, "rival": rival_key(alone)})
     run, report = run_schemathesis(

@@ -48,6 +48,7 @@ NAMES_NOTHING = {
     "GET /v1/resources",
     "GET /v1/checkpoints",
     "GET /v1/events",
+    "GET /v1/calendar-feeds/{key}.ics",
     "GET /v1/usage",
     "GET /metrics",
 }

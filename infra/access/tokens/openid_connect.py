@@ -4,13 +4,13 @@ They have no claim for an organisation or a role that all issuers agree on, so b
 """
 
 from infra.access.authenticator import NotAdmitted
-from infra.access.principal import ROLES, Role
+from infra.access.principal import ROLES_OF_PEOPLE, Role
 from infra.access.tokens.claims import name_in
 from infra.access.tokens.rules import Claims, Membership, Rules
 
 ALGORITHMS = frozenset({"RS256", "ES256"})
 NO_ORGANISATION = "The token names no organisation. Sign in to one, and come again."
-UNCLEAR_ROLE = f"The token does not name exactly one of the roles: {', '.join(ROLES)}."
+UNCLEAR_ROLE = f"The token does not name exactly one of the roles: {', '.join(ROLES_OF_PEOPLE)}."
 
 
 def openid_connect_rules(
@@ -47,7 +47,7 @@ def _role(claims: Claims, role_claim: str) -> Role:
     named = claims.get(role_claim)
     # A list may hold roles in other services too. Which of two of ours is meant is not guessed.
     given = named if isinstance(named, list) else [named]
-    known = [role for role in ROLES if role in given]
+    known = [role for role in ROLES_OF_PEOPLE if role in given]
     if len(known) != 1:
         raise NotAdmitted(UNCLEAR_ROLE)
     return known[0]

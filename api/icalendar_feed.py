@@ -1,0 +1,79 @@
+"""Bookings as an iCalendar stream (RFC 5545), for the calendar programs that subscribe to it."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import timedelta
+
+from icalendar import Calendar, Event
+
+from domain.ids import ResourceId
+from domain.status import BookingStatus
+from infra.pacing import Pace
+from projections.bookings.listing import ListedBooking
+
+REFRESH = timedelta(minutes=15)
+"""How often a calendar program is asked to look again (RFC 7986)."""
+
+# What ended stays in the feed, so that programs that keep what they have seen take it out.
+_STATUS: Mapping[BookingStatus, str] = {
+    "held": "TENTATIVE",
+    "confirmed": "CONFIRMED",
+    "released": "CANCELLED",
+    "cancelled": "CANCELLED",
+    "lapsed": "CANCELLED",
+}
+_END = b"END:VCALENDAR\r\n"
+
+
+async def calendar_text(
+    title: str,
+    bookings: Iterable[ListedBooking],
+    names: Mapping[ResourceId, str],
+    pace: Pace,
+) -> bytes:
+    """Write a calendar.
+
+    Args:
+        title: what programs call it.
+        bookings: what is in it.
+        names: of their resources.
+        pace: is kept between any two bookings.
+
+    Returns:
+        The stream, in UTF-8.
+    """
+    calendar = Calendar()
+    calendar.add("prodid", "-//Booking engine//Calendar feed//EN")
+    calendar.add("version", "2.0")
+    calendar.add("name", title)
+    calendar.add("x-wr-calname", title)  # what programs read that do not know RFC 7986
+    calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    parts = [calendar.to_ical().removesuffix(_END)]
+    parts += [part async for part in _events(bookings, names, pace)]
+    return b"".join((*parts, _END))
+
+
+async def _events(
+    bookings: Iterable[ListedBooking], names: Mapping[ResourceId, str], pace: Pace
+) -> AsyncIterator[bytes]:
+    for booking in bookings:
+        yield _event(booking, names).to_ical()
+        await pace.pause()
+
+
+def _event(booking: ListedBooking, names: Mapping[ResourceId, str]) -> Event:
+    status = _STATUS[booking.status]
+    event = Event()
+    event.add("uid", str(booking.booking_id))
+    event.add("sequence", booking.version)
+    event.add("dtstamp", booking.updated_at)
+    event.add("created", booking.created_at)
+    event.add("last-modified", booking.updated_at)
+    event.add("dtstart", booking.start_time)
+    event.add("dtend", booking.end_time)
+    event.add("summary", booking.title)
+    event.add("location", ", ".join(names.get(each, str(each)) for each in booking.resource_ids))
+    event.add("status", status)
+    event.add("transp", "TRANSPARENT" if status == "CANCELLED" else "OPAQUE")
+    if booking.reference is not None:
+        event.add("description", booking.reference)
+    return event
