@@ -33,7 +33,7 @@ async function calendar(resource: string) {
 
 /** Positions of what the log has of a stage's bookings after a position. */
 async function logOf(resource: string, after: number): Promise<number[]> {
-  const { data } = await http.api.GET("/v1/events", { params: { query: { after, limit: 1000 } } });
+  const { data } = await http.api.GET("/v1/events", { params: { query: { after, limit: 200 } } });
   const bookings = new Set(
     data!.items.filter(({ data }) => JSON.stringify(data).includes(resource)).map(({ subject }) => subject),
   );
