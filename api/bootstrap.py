@@ -21,6 +21,7 @@ from api.operator import OperatorToken
 from api.readiness import Readiness
 from api.services import Services, provide
 from infra.access import ApiKeys, BearerAuthenticator
+from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_key_of, trusted_keys
@@ -77,6 +78,7 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
+    circuits = Circuits(metrics.circuit)
     guards = guards or Guards()
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
@@ -91,10 +93,10 @@ async def running_services(
             appended=usage.appended,
             refused=refusals.note,
         ) as running,
-        buckets_in_redis(guards.redis_url, changed=metrics.circuit) as shared_buckets,
+        buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         RefusalKeeper(running.pool, refusals).running(),
-        vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
+        vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
     ):
         lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
@@ -109,6 +111,7 @@ async def running_services(
             vault=running.vault,
             authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
+            circuits=circuits,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(running.secrets.cursor),
             fingerprints=Fingerprints(running.secrets.request_fingerprint),

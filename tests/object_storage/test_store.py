@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.circuits import Circuits
 from infra.object_storage import ObjectStore, StoreFailed, open_store
 from infra.object_storage import store as storing
 from infra.settings import Settings
@@ -39,11 +40,13 @@ def bucket(s3: LocalS3, secret: str = SECRET_ACCESS_KEY) -> ObjectStore:
         "BOOKING_OBJECT_STORE_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "BOOKING_OBJECT_STORE_SECRET_ACCESS_KEY": secret,
     }
-    return open_store(Settings.model_validate(settings))
+    return open_store(Settings.model_validate(settings), Circuits())
 
 
 def folder(path: Path) -> ObjectStore:
-    return open_store(Settings.model_validate({"BOOKING_OBJECT_STORE": f"file://{path}"}))
+    return open_store(
+        Settings.model_validate({"BOOKING_OBJECT_STORE": f"file://{path}"}), Circuits()
+    )
 
 
 def keep(store: ObjectStore, key: str, parts: Iterable[bytes]) -> None:
@@ -131,7 +134,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, key: str) -> None:
 
 def test_no_store_and_no_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(StoreFailed, match="Set BOOKING_OBJECT_STORE"):
-        open_store(Settings.model_validate({"BOOKING_OBJECT_STORE": None}))
+        open_store(Settings.model_validate({"BOOKING_OBJECT_STORE": None}), Circuits())
     (tmp_path / "file").touch()
     with pytest.raises(StoreFailed, match="Take another folder"):
         folder(tmp_path / "file")
