@@ -115,6 +115,18 @@ def test_whoever_fails_while_writing_leaves_what_was_there(s3: LocalS3, tmp_path
     assert (tmp_path / "bookings.csv").read_bytes() == b"of yesterday"
 
 
+def test_what_fails_while_the_next_piece_is_made_says_nothing_about_the_store(
+    tmp_path: Path,
+) -> None:
+    circuits = Circuits()
+    settings = Settings.model_validate({"BOOKING_OBJECT_STORE": f"file://{tmp_path}"})
+    store = open_store(settings, circuits)
+    for _ in range(storing.FAILURES + 1):
+        with pytest.raises(ValueError, match="unreadable"), store.writing("bookings.csv"):
+            raise ValueError("unreadable")
+    assert circuits.states() == {"object store": "closed"}
+
+
 def test_a_wrong_secret_is_refused_and_not_told(s3: LocalS3) -> None:
     with pytest.raises(StoreFailed, match="403 Forbidden") as refused:
         keep(bucket(s3, "wrong-and-secret"), "bookings.csv", PARTS)
