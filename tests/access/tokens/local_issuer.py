@@ -22,7 +22,9 @@ KEYS, CONFIGURATION, ELSEWHERE = (
     "/elsewhere/keys",
 )
 
-Behaviour = Literal["well", "hangs", "trickles", "garbage", "huge", "redirects", "fails", "zipped"]
+Behaviour = Literal[
+    "well", "hangs", "trickles", "garbage", "huge", "redirects", "fails", "falters", "zipped"
+]
 
 
 def encoded(value: bytes) -> str:
@@ -156,6 +158,9 @@ class LocalIssuer:
                 await _send(writer, b"", "302 Found", f"Location: {self.address}{ELSEWHERE}\r\n")
             case "fails":
                 await _send(writer, body, "500 Internal Server Error")
+            case "falters":
+                self.behaviour = "well"
+                await _send(writer, b"", "503 Service Unavailable")
             case "zipped":
                 await _send(writer, body, headers="Content-Encoding: gzip\r\n")
             case "well":

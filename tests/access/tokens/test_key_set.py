@@ -166,6 +166,19 @@ async def test_while_the_issuer_is_down_known_keys_serve_for_a_day(door: Door) -
     assert await door.comes_with(claims_at(door, STALE_SECONDS + 120)) == WHO
 
 
+async def test_an_issuer_that_fails_in_passing_turns_nobody_away(
+    closed_door: Door, log: list[EventDict]
+) -> None:
+    door = closed_door
+    door.issuer.behaviour = "falters"
+    await door.open(clerk(door.issuer.address, []))
+
+    assert await door.comes_with() == WHO
+    assert door.issuer.fetched == 2
+    assert door.states == ["closed"]
+    assert not [line for line in log if line["event"].startswith("tokens.keys")]
+
+
 async def test_without_keys_nobody_can_tell_whose_a_token_is(
     closed_door: Door, log: list[EventDict]
 ) -> None:
