@@ -20,6 +20,7 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from api.services import Services, provide
+from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
 from infra.circuits import Circuits
 from infra.database import open_database, usable
@@ -27,6 +28,7 @@ from infra.engine import running_engine
 from infra.kept_secrets import master_key_of, trusted_keys
 from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
+from infra.live import Feed
 from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
@@ -83,6 +85,11 @@ async def running_services(
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
     refusals = RefusalNotes(metrics.refusals_dropped)
+
+    def appended(tenant_id: TenantId, events: int, last: int) -> None:
+        usage.appended(tenant_id, events)
+        feed.appended(tenant_id, last)
+
     async with (
         running_engine(
             runtime_dsn,
@@ -90,7 +97,7 @@ async def running_services(
             metrics,
             connections=connections,
             ceilings=guards.ceilings,
-            appended=usage.appended,
+            appended=appended,
             refused=refusals.note,
         ) as running,
         buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
@@ -98,6 +105,7 @@ async def running_services(
         RefusalKeeper(running.pool, refusals).running(),
         vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
     ):
+        feed = Feed(running.pool, running.rounds)
         lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
         metrics.watch_queue(running.queue.waiting)
@@ -130,8 +138,9 @@ async def running_services(
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
             signing_keys=signing_keys or TrustedKeys(),
+            feed=feed,
         )
-        async with api_keys.last_uses.written(), lag_watch.running():
+        async with api_keys.last_uses.written(), lag_watch.running(), feed.running(runtime_dsn):
             yield services
 
 

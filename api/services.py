@@ -17,6 +17,7 @@ from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
+from infra.live import Feed
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
@@ -60,6 +61,7 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        feed: the logs of those tenants that somebody in this process looks at.
     """
 
     engine: BookingEngine
@@ -88,6 +90,7 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    feed: Feed
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.
