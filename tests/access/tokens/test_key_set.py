@@ -170,7 +170,7 @@ async def test_an_issuer_that_fails_in_passing_turns_nobody_away(
     closed_door: Door, log: list[EventDict]
 ) -> None:
     door = closed_door
-    door.issuer.behaviour = "falters"
+    door.issuer.falters = True
     await door.open(clerk(door.issuer.address, []))
 
     assert await door.comes_with() == WHO
