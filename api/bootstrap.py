@@ -43,6 +43,7 @@ from infra.usage import Counting, UsageKeeper
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
+LISTENERS_AT_ONCE = 10_000
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -138,6 +139,7 @@ async def running_services(
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
             signing_keys=signing_keys or TrustedKeys(),
+            listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
         )
         async with api_keys.last_uses.written(), lag_watch.running(), feed.running(runtime_dsn):
@@ -170,7 +172,7 @@ def create_app() -> FastAPI:
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()
-                with services.draining.after_sigterm(settings.drain_seconds):
+                with services.draining.after_signals(settings.drain_seconds):
                     yield {"client_seconds": settings.client_seconds}
 
     return build_app(lifespan)

@@ -61,6 +61,7 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
     """
 
@@ -90,6 +91,7 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    listeners: Admission
     feed: Feed
 
     def admission_to(self, path: str) -> Admission:
