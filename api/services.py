@@ -13,6 +13,7 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
@@ -41,6 +42,7 @@ class Services:
         vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
+        circuits: to all that it calls outside.
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
@@ -59,6 +61,7 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
     """
 
@@ -69,6 +72,7 @@ class Services:
     vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
+    circuits: Circuits
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints
@@ -87,6 +91,7 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    listeners: Admission
     feed: Feed
 
     def admission_to(self, path: str) -> Admission:
