@@ -340,6 +340,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Listen to changes
+         * @description Server-Sent Events: what the log has after the position, and what it gets, for as long as the client listens. `change` tells of one event, with the booking or resource as it is then, and with what was taken and freed; a message that names a later `prev` than the last position known shows that something was lost. `heartbeat` tells every few seconds where the room should be. After `snapshot_required`, or after more than 5,000 events away, read anew and listen from the Event-Position of that answer. Without a position: from now on.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/checkpoints": {
         parameters: {
             query?: never;
@@ -469,7 +489,7 @@ export interface paths {
         };
         /**
          * Can the process serve?
-         * @description Whether the database answers within a second, is migrated, and commits get through. Calendar, availability and resources are never behind: they change with the log. How far the other projections are is told as well, and decides nothing.
+         * @description Whether the database answers within a second, is migrated, and commits get through. Calendar, availability and resources are never behind: they change with the log. How far the other projections are is told as well, and which other services are left alone since they did not answer; that decides nothing: bookings go on without them.
          */
         get: operations["readReadiness"];
         put?: never;
@@ -1065,6 +1085,10 @@ export interface components {
             projections: {
                 [key: string]: components["schemas"]["LagBody"];
             };
+            /** @description Each service outside that this process calls: `closed` where calls pass, `open` where it is left alone since it did not answer, `half-open` while one call tries. None of them makes a process unready. */
+            circuits: {
+                [key: string]: "closed" | "open" | "half-open";
+            };
         };
         /** @description Why; the whole body may be left out. */
         ReasonForm: {
@@ -1356,6 +1380,134 @@ export interface components {
             refusals: {
                 [key: string]: number;
             };
+        };
+        /** @description What a change took of a resource, and what it set free. */
+        LiveAvailabilityBody: {
+            /**
+             * Format: uuid
+             * @description Of which.
+             */
+            resource_id: string;
+            /** @description What is claimed from here on and was not before. */
+            taken: components["schemas"]["LivePeriodBody"][];
+            /** @description What was claimed before and is not any more. */
+            freed: components["schemas"]["LivePeriodBody"][];
+        };
+        /** @description A booking after a change; whom it is for is asked for with a request. */
+        LiveBookingBody: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * @description Where it stands.
+             * @enum {string}
+             */
+            status: "held" | "confirmed" | "released" | "cancelled" | "lapsed";
+            /** @description What it is called. */
+            title: string;
+            /** @description What it is of. */
+            resource_ids: string[];
+            /**
+             * Format: date-time
+             * @description When it starts, in UTC.
+             */
+            start_time: string;
+            /**
+             * Format: date-time
+             * @description When it ends, in UTC, exclusive.
+             */
+            end_time: string;
+            /** @description When the hold lapses; null where it does not. */
+            hold_expires_at: string | null;
+            /** @description Your own number for it. */
+            reference: string | null;
+            /** @description How many events it has; its ETag. */
+            version: number;
+        };
+        /** @description One event of the log, as a room is told of it. */
+        LiveChangeBody: {
+            /** @description Who is told. */
+            room: components["schemas"]["RoomBody"];
+            /** @description Of the event in the log. */
+            position: number;
+            /** @description Position of the message before it in this room: if it is after the last one you have, something was lost, and you listen again from there. */
+            prev: number;
+            /** @description What happened. */
+            type: string;
+            /**
+             * Format: date-time
+             * @description When it was recorded, in UTC.
+             */
+            time: string;
+            /** @description Who caused it: an API key or a user, by id. */
+            actor: string;
+            /**
+             * @description What it happened to, after it; null if that was no booking.
+             * @default null
+             */
+            booking?: components["schemas"]["LiveBookingBody"] | null;
+            /**
+             * @description The same of a resource.
+             * @default null
+             */
+            resource?: components["schemas"]["LiveResourceBody"] | null;
+            /** @description What it took and set free. */
+            availability: components["schemas"]["LiveAvailabilityBody"][];
+        };
+        /** @description Tells a room every few seconds where it should be. */
+        LiveHeartbeatBody: {
+            /** @description Who is told. */
+            room: components["schemas"]["RoomBody"];
+            /** @description Of the last message: if the last one you have is before it, you lost some. */
+            position: number;
+            /** @description Up to where the log was looked at: else you can go on from there. */
+            head: number;
+        };
+        /** @description A period, half-open. */
+        LivePeriodBody: {
+            /**
+             * Format: date-time
+             * @description When it starts, in UTC.
+             */
+            start_time: string;
+            /**
+             * Format: date-time
+             * @description When it ends, in UTC, exclusive.
+             */
+            end_time: string;
+        };
+        /** @description A resource after a change. */
+        LiveResourceBody: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it is. */
+            kind: string;
+            /** @description In which its days are shown. */
+            timezone: string;
+            /** @description Whether it takes no new claims. */
+            retired: boolean;
+            /** @description How many events it has; its ETag. */
+            version: number;
+        };
+        /** @description What is listened to: a resource, a booking, or with neither all of the tenant. */
+        RoomBody: {
+            /**
+             * @description Of the resource.
+             * @default null
+             */
+            resource_id?: string | null;
+            /**
+             * @description Of the booking.
+             * @default null
+             */
+            booking_id?: string | null;
         };
     };
     responses: never;
@@ -2235,6 +2387,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventsBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description Only what happens to this resource and its bookings. */
+                resource_id?: string | null;
+                /** @description Only what happens to this booking. */
+                booking_id?: string | null;
+                /** @description The last position known; `Last-Event-ID` goes before it. */
+                after?: number | null;
+                /** @description How long to listen; 0 to be told what was missed, and no more. By default until the client leaves. */
+                seconds?: number | null;
+            };
+            header?: {
+                /** @description The last position known, as a browser sends it when it comes back; goes before `after`. */
+                "Last-Event-ID"?: number;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /** @enum {unknown} */
+                        event?: "change" | "heartbeat" | "snapshot_required" | "auth.expired";
+                        /** @description The position to go on from. */
+                        id?: string;
+                        data?: string;
+                    };
                 };
             };
             /** @description Why it was not done. */

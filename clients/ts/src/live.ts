@@ -6,7 +6,7 @@ import { io, type ManagerOptions, type SocketOptions } from "socket.io-client";
 
 import { ANSWER_MS, type Following, type LiveSocket, Subscription, type Trouble } from "./subscription.ts";
 import { type Token, tokenOf, type TokenSource } from "./token.ts";
-import type { Problem, Room } from "./wire.ts";
+import type { Change, Problem, Room } from "./wire.ts";
 
 export interface LiveOptions {
   /** Where the engine listens, as `https://booking.example`. */
@@ -119,4 +119,4 @@ export class Live {
   }
 }
 
-const key = (room: Room) => JSON.stringify([room.resource_id, room.booking_id]).toLowerCase();
+const key = (room: Change["room"]) => JSON.stringify([room.resource_id, room.booking_id]).toLowerCase();

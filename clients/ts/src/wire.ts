@@ -1,29 +1,13 @@
 /** What goes over the socket, in the words of the API. */
 import type { components } from "./api.ts";
 
-export type Booking = components["schemas"]["BookingBody"];
-export type Resource = components["schemas"]["ResourceBody"];
+export type Change = components["schemas"]["LiveChangeBody"];
+export type Heartbeat = components["schemas"]["LiveHeartbeatBody"];
 export type Problem = components["schemas"]["ProblemBody"];
+type Period = components["schemas"]["LivePeriodBody"];
 
 /** What can be followed: a resource, a booking, or with neither all that the tenant has. */
 export type Room = { resource_id?: string; booking_id?: never } | { booking_id: string; resource_id?: never };
-export type Period = { start_time: string; end_time: string };
-
-/** One event of the log. `prev` is the position of the one before it in the room. */
-export interface Change {
-  room: Room;
-  position: number;
-  prev: number;
-  type: string;
-  time: string;
-  actor: string;
-  booking: Omit<Booking, "customer" | "notes" | "attributes" | "position" | "created_at" | "updated_at"> | null;
-  resource: Pick<Resource, "id" | "name" | "kind" | "timezone" | "retired" | "version"> | null;
-  availability: { resource_id: string; taken: Period[]; freed: Period[] }[];
-}
-
-/** Where a room is (`position`), and how far the tenant's log was followed (`head`). */
-export type Heartbeat = { room: Room; position: number; head: number };
 
 /** Somebody was refused a slot that you hold. */
 export interface Conflict extends Period {
@@ -42,7 +26,7 @@ type Answer<Well = object, Else = never> = (answer: ({ ok: true } & Well) | { pr
 export interface ServerEvents {
   change: (change: Change) => void;
   heartbeat: (heartbeat: Heartbeat) => void;
-  snapshot_required: (stopped: { room: Room; position: number }) => void;
+  snapshot_required: (stopped: { room: Change["room"]; position: number }) => void;
   conflict: (conflict: Conflict) => void;
   presence: (presence: Day & Planners) => void;
   "auth.expired": () => void;
