@@ -125,9 +125,17 @@ test("whoever is to wait too long gets the answer at once, and so does any other
   }
 });
 
-test("who has lost interest is not kept waiting", async () => {
+test("who has lost interest is not kept waiting", { timeout: 15_000 }, async () => {
   const interest = new AbortController();
-  replies = [(answer) => (reply(503, { "Retry-After": "20" })(answer), setImmediate(() => interest.abort()))];
-  await assert.rejects(client().api.GET("/v1/resources", { signal: interest.signal }), { name: "AbortError" });
+  const getting = { signal: interest.signal };
+  replies = [(answer) => (reply(503, { "Retry-After": "25" })(answer), setTimeout(() => interest.abort(), 100))];
+  await assert.rejects(client().api.GET("/v1/resources", getting), { name: "AbortError" });
+  assert.equal(seen.length, 1);
+});
+
+test("who has lost interest before there is an answer is not kept waiting either", { timeout: 15_000 }, async () => {
+  const interest = new AbortController();
+  replies = [() => interest.abort()];
+  await assert.rejects(client(100).api.GET("/v1/resources", { signal: interest.signal }), { name: "AbortError" });
   assert.equal(seen.length, 1);
 });

@@ -72,7 +72,8 @@ async function read(position: number): Promise<void> {
   await new Promise(setImmediate);
 }
 
-const change = (prev: number, position: number) => ({ room: ROOM, prev, position }) as Change;
+const TOLD = { room: ROOM, type: "booking.booked", time: "2027-03-01T08:00:00Z", actor: "key:1", availability: [] };
+const change = (prev: number, position: number): Change => ({ ...TOLD, prev, position });
 const problem = (status: number) => ({ status, type: "/problems/some" }) as Problem;
 
 test("it reads first, and asks for what came after", async () => {
@@ -131,7 +132,13 @@ test("a heartbeat that names nothing new moves it to the head of the log", () =>
   assert.deepEqual(applied, [31]);
 });
 
-test("silence has it ask again, and every message ends a silence", () => {
+test("silence has it ask again", () => {
+  followFrom(10);
+  mock.timers.tick(60_000);
+  assert.deepEqual(socket.asks, [10, 10]);
+});
+
+test("every message ends a silence", () => {
   const subscription = followFrom(10);
   mock.timers.tick(50_000);
   subscription.beat({ room: ROOM, position: 10, head: 10 });
@@ -176,6 +183,16 @@ test("what an overtaken reading brings is passed over", async () => {
   await new Promise(setImmediate);
   assert.deepEqual(socket.asks, [8]);
   assert.equal(subscription.last, 8);
+});
+
+test("what an overtaken reading fails of is nobody's trouble", async () => {
+  const subscription = follow();
+  subscription.start();
+  readings[0]?.reject(new Error("the connection before was lost"));
+  await read(8);
+  mock.timers.tick(2_000);
+  assert.deepEqual(troubles, []);
+  assert.deepEqual(socket.asks, [8]);
 });
 
 test("without a connection it asks nothing, and with the next one from what it has", () => {
@@ -239,6 +256,13 @@ test("stopped, it applies nothing and asks nothing", () => {
   mock.timers.tick(3_600_000);
   assert.deepEqual(applied, []);
   assert.deepEqual(socket.asks, [10]);
+  assert.equal(readings.length, 0);
+});
+
+test("stopped while it reads, it asks nothing", async () => {
+  follow().stop();
+  await read(7);
+  assert.deepEqual(socket.asks, []);
 });
 
 test("whatever is dropped, doubled or delayed, it applies the log", () => {
