@@ -78,7 +78,7 @@ export class Live {
 
   #connected(): void {
     this.#refreshLater();
-    for (const subscription of this.#rooms.values()) subscription.start();
+    for (const subscription of this.#rooms.values()) subscription.resume();
   }
 
   /** What broke is mended by socket.io-client itself; what the server has ended, as a token did, is not. */

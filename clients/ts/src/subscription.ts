@@ -46,7 +46,12 @@ export class Subscription {
     this.last = following.after;
   }
 
-  /** Begins, or begins again after `last`; without a connection once there is one. */
+  /** With a new connection; one that reads still, or was refused for good, asks nothing of it. */
+  resume(): void {
+    if (this.last !== undefined) this.start();
+  }
+
+  /** Reads, or asks for what came after `last`: now, or of the next connection. */
   start(): void {
     const round = this.#nextRound();
     if (this.last === undefined) void this.#read(round);

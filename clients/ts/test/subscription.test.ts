@@ -176,7 +176,7 @@ test("a reading that fails is told, and tried again", async () => {
 
 test("what an overtaken reading brings is passed over", async () => {
   const subscription = follow();
-  subscription.start(); // a new connection
+  subscription.readAnew();
   readings[1]?.resolve(8);
   await read(8);
   readings[0]?.resolve(5);
@@ -187,8 +187,8 @@ test("what an overtaken reading brings is passed over", async () => {
 
 test("what an overtaken reading fails of is nobody's trouble", async () => {
   const subscription = follow();
-  subscription.start();
-  readings[0]?.reject(new Error("the connection before was lost"));
+  subscription.readAnew();
+  readings[0]?.reject(new Error("no way there"));
   await read(8);
   mock.timers.tick(2_000);
   assert.deepEqual(troubles, []);
@@ -202,8 +202,16 @@ test("without a connection it asks nothing, and with the next one from what it h
   subscription.start();
   assert.deepEqual(socket.asks, [10]);
   socket.connected = true;
-  subscription.start();
+  subscription.resume();
   assert.deepEqual(socket.asks, [10, 11]);
+});
+
+test("a new connection waits for a reading that is under way", async () => {
+  const subscription = follow();
+  subscription.resume();
+  assert.equal(readings.length, 1);
+  await read(7);
+  assert.deepEqual(socket.asks, [7]);
 });
 
 test("a connection lost while it asks is no trouble", () => {
@@ -244,9 +252,11 @@ test("a refusal for good is told, and that is all", () => {
   socket.asked[0]?.answer(null, { problem: problem(404) });
   assert.deepEqual(troubles, [problem(404)]);
   mock.timers.tick(3_600_000);
+  subscription.resume();
   subscription.take(change(10, 11));
   assert.deepEqual(socket.asks, [10]);
   assert.deepEqual(applied, []);
+  assert.equal(readings.length, 0);
 });
 
 test("stopped, it applies nothing and asks nothing", () => {
