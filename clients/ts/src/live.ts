@@ -70,6 +70,7 @@ export class Live {
       this.#shown = await tokenOf(this.#options.token);
       show({ token: this.#shown.token });
     } catch (error) {
+      if (!this.socket.active) return; // closed meanwhile
       this.#options.trouble(error as Error);
       this.socket.disconnect();
       this.#connectLater();
