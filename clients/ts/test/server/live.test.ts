@@ -180,18 +180,6 @@ describe("live", { concurrency: true }, () => {
     assert.deepEqual(troubles.map((what) => "message" in what && what.message), ["nobody gives tokens now"]);
   });
 
-  test("closed, it does not come back", async (t) => {
-    const { promise, reject } = Promise.withResolvers<string>();
-    let asked = 0;
-    const { live, troubles } = come(t, { token: () => ((asked += 1), promise) });
-    await until(() => asked === 1);
-    live.close();
-    reject(new Error("nobody gives tokens now"));
-    await new Promise((resolve) => setTimeout(resolve, 1_600)); // longer than it waits otherwise
-    assert.equal(asked, 1);
-    assert.deepEqual(troubles, []);
-  });
-
   test("a token is renewed before it ends, on the same connection", async (t) => {
     let shown = 0;
     const soon = () => new Date(Date.now() + (shown === 0 ? 30_500 : 3_600_000));
