@@ -28,6 +28,7 @@ Five hundred commands may come in one call, so a thousand each would be an answe
 """
 
 _CONFLICTS = TypeAdapter(tuple[Conflict, ...])
+"""Of blockers; their times are in UTC, as `append_commands` sets its time zone."""
 
 
 class Blocker(TypedDict):
