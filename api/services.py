@@ -13,9 +13,11 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
+from infra.live import Feed
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
@@ -40,6 +42,7 @@ class Services:
         vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
+        circuits: to all that it calls outside.
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
@@ -58,6 +61,8 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        listeners: how many clients may listen at once.
+        feed: the logs of those tenants that somebody in this process looks at.
     """
 
     engine: BookingEngine
@@ -67,6 +72,7 @@ class Services:
     vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
+    circuits: Circuits
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints
@@ -85,6 +91,8 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    listeners: Admission
+    feed: Feed
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.
