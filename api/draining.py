@@ -9,7 +9,7 @@ A signal from the keyboard (SIGINT) closes at once.
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -28,6 +28,15 @@ class Draining:
     def __init__(self) -> None:
         """Nobody has told it to."""
         self.began = False
+        self._told: list[Callable[[float], None]] = []
+
+    def when_told(self, act: Callable[[float], None]) -> None:
+        """Name somebody who has to know before the door closes: connections that would stay.
+
+        Args:
+            act: is told in how many seconds the door closes.
+        """
+        self._told.append(act)
 
     @contextmanager
     def after_sigterm(self, seconds: float) -> Iterator[None]:
@@ -55,6 +64,8 @@ class Draining:
 
         def wait() -> None:
             log.info("api.draining", closing_in_seconds=seconds)
+            for act in self._told:
+                act(seconds)
             loop.call_later(seconds, close)
 
         signal.signal(signal.SIGTERM, begin)

@@ -10,6 +10,7 @@ from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
+from api.live.door import Door
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
@@ -60,6 +61,7 @@ class Services:
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
         feed: the logs of those tenants that somebody in this process looks at.
+        door: where clients come in by Socket.IO.
     """
 
     engine: BookingEngine
@@ -88,6 +90,7 @@ class Services:
     cors: Cors
     signing_keys: TrustedKeys
     feed: Feed
+    door: Door
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

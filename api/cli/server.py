@@ -10,6 +10,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from api.cli.bounded_http import BoundedHttp, give_up_on_stalled
+from api.live.library import MAX_MESSAGE_BYTES
 from infra.settings import Settings
 
 APP_FACTORY = "api.bootstrap:create_app"
@@ -38,7 +39,11 @@ def serve_http(
         workers=workers,
         loop="uvloop",
         http=BoundedHttp,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        # Socket.IO has its own; and what deflating takes of memory is more than all else of a socket.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         log_config=None,  # the app sets up the log, the same in every worker
         log_level=settings.log_level.lower(),
         access_log=False,

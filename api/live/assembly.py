@@ -1,0 +1,113 @@
+"""Puts the Socket.IO server together from its parts, and takes it apart again."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from redis.asyncio import Redis
+
+from api.admission import most_of_one
+from api.cors import Cors
+from api.draining import Draining
+from api.live.conflicts import Conflicts
+from api.live.door import Door
+from api.live.halls import Halls
+from api.live.known import KnownThings
+from api.live.meeting import Meeting
+from api.live.relay import RedisRelay
+from api.live.signing_in import SigningIn
+from api.live.sockets import LiveSockets
+from api.live.subscribing import Subscribing
+from infra.access import Authenticator
+from infra.circuit_breaker import CircuitBreaker
+from infra.engine import BookingEngine
+from infra.identity import new_id
+from infra.limits import Limiter
+from infra.live import Feed
+from infra.live.presence import Presence
+from infra.live.presence_in_redis import SharedPlanners
+from infra.postgres.pool import Pool
+from infra.telemetry.live_metrics import LiveMetrics
+from infra.telemetry.metrics import Metrics
+
+FAILURES = 3  # in a row, after which Redis is left alone
+REST_SECONDS = 5.0  # for so long
+CONNECT_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def running_sockets(
+    *,
+    engine: BookingEngine,
+    pool: Pool,
+    feed: Feed,
+    authenticator: Authenticator,
+    limiter: Limiter,
+    conflicts: Conflicts,
+    metrics: Metrics,
+    cors: Cors,
+    draining: Draining,
+    redis_url: str | None,
+    places: int,
+) -> AsyncIterator[Door]:
+    """Has clients connect by Socket.IO.
+
+    Args:
+        engine: knows which bookings and resources there are.
+        pool: connections of `booking_api`.
+        feed: what happens.
+        authenticator: knows whom a key or token speaks for.
+        limiter: knows how much they may ask.
+        conflicts: who was refused, on the way to those who hold the slots.
+        metrics: tell of it.
+        cors: whose pages may connect.
+        draining: tells when the process has to stop.
+        redis_url: through which processes tell one another of conflicts and presence; None where
+            there is one process.
+        places: how many sockets there may be; one tenant may have three quarters of them.
+
+    Yields:
+        Where they come in.
+    """
+    counted = LiveMetrics()
+    known, halls = KnownThings(engine), Halls(counted)
+    async with AsyncExitStack() as stack:
+        relay = shared = None
+        if redis_url is not None:
+            redis = await stack.enter_async_context(_redis(redis_url))
+            circuit = partial(
+                CircuitBreaker,
+                failures=FAILURES,
+                pause_seconds=REST_SECONDS,
+                clock=time.monotonic,
+                changed=metrics.circuit,
+            )
+            relay = RedisRelay(redis, circuit("Redis, conflicts"))
+            shared = SharedPlanners(redis, circuit("Redis, presence"), str(new_id()))
+        presence = Presence(shared)
+        sockets = LiveSockets(
+            relay=relay,
+            signing_in=SigningIn(authenticator, limiter),
+            subscribing=Subscribing(feed, known, halls, counted),
+            meeting=lambda io: Meeting(io, presence, known, lambda: datetime.now(UTC)),
+            metrics=counted,
+            most_of_a_tenant=most_of_one(places),
+        )
+        counted.watch(sockets.__len__, halls.__len__)
+        metrics.watch(counted)
+        draining.when_told(sockets.close)
+        await stack.enter_async_context(sockets.running())
+        listened = sockets.has if relay is None else lambda _tenant_id: True
+        await stack.enter_async_context(conflicts.told(pool, sockets.io, listened))
+        yield Door(sockets, cors, places)
+
+
+@asynccontextmanager
+async def _redis(url: str) -> AsyncIterator[Redis]:
+    redis = Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
