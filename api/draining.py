@@ -38,6 +38,15 @@ class Draining:
         """
         self._told.append(act)
 
+    def tell(self, seconds: float) -> None:
+        """Tell all who have to know.
+
+        Args:
+            seconds: until the door closes.
+        """
+        for act in self._told:
+            act(seconds)
+
     @contextmanager
     def after_sigterm(self, seconds: float) -> Iterator[None]:
         """Put a while before what the server does on SIGTERM.
@@ -64,8 +73,7 @@ class Draining:
 
         def wait() -> None:
             log.info("api.draining", closing_in_seconds=seconds)
-            for act in self._told:
-                act(seconds)
+            self.tell(seconds)
             loop.call_later(seconds, close)
 
         signal.signal(signal.SIGTERM, begin)

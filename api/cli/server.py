@@ -5,6 +5,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable
+from typing import Literal, TypedDict
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -39,11 +40,7 @@ def serve_http(
         workers=workers,
         loop="uvloop",
         http=BoundedHttp,
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE_BYTES,
-        # Socket.IO has its own; and what deflating takes of memory is more than all else of a socket.
-        ws_ping_interval=None,
-        ws_per_message_deflate=False,
+        **socket_bounds(),
         log_config=None,  # the app sets up the log, the same in every worker
         log_level=settings.log_level.lower(),
         access_log=False,
@@ -76,6 +73,29 @@ def serve_http(
         watcher.join()
         bound.close()
     return reached.is_set()
+
+
+class SocketBounds(TypedDict):
+    """What uvicorn is told of WebSockets."""
+
+    ws: Literal["websockets-sansio"]
+    ws_max_size: int
+    ws_ping_interval: None
+    ws_per_message_deflate: bool
+
+
+def socket_bounds() -> SocketBounds:
+    """Gives the bounds of WebSockets.
+
+    Socket.IO sends its own pings. Nothing is deflated: that takes more memory than all else of a
+    connection.
+    """
+    return {
+        "ws": "websockets-sansio",
+        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_ping_interval": None,
+        "ws_per_message_deflate": False,
+    }
 
 
 class _Workers(Multiprocess):

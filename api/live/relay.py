@@ -12,7 +12,9 @@ import structlog
 from pydantic_core import from_json, to_json
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from socketio import AsyncPubSubManager  # type: ignore[import-untyped]  # it has no types
+from socketio.async_pubsub_manager import (  # type: ignore[import-untyped]  # it has no types
+    AsyncPubSubManager,
+)
 
 from infra.circuit_breaker import CircuitBreaker, CircuitOpen
 from infra.telemetry.refrain import Refrain
