@@ -46,6 +46,7 @@ from infra.usage import Counting, UsageKeeper
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
+LISTENERS_AT_ONCE = 10_000
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -168,6 +169,7 @@ async def running_services(
             operator=OperatorToken(guards.metrics_token),
             cors=cors,
             signing_keys=signing_keys or TrustedKeys(),
+            listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
             door=door,
         )
@@ -199,7 +201,7 @@ def create_app() -> FastAPI:
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()
-                with services.draining.after_sigterm(settings.drain_seconds):
+                with services.draining.after_signals(settings.drain_seconds):
                     yield {"client_seconds": settings.client_seconds}
 
     return build_app(lifespan)

@@ -46,6 +46,8 @@ class Call:
         taken: what its rate limits have left; None where there are none.
         rate_limited: they had nothing left for it; the log tells of it together with others.
         commands: how many it asked for.
+        without_body: only the head of the answer is wanted.
+        streaming: its answer lasts for as long as the client listens.
     """
 
     path: str
@@ -59,6 +61,8 @@ class Call:
     taken: Taken | None = None
     rate_limited: bool = False
     commands: int = 0
+    without_body: bool = False
+    streaming: bool = False
 
     @property
     def instance(self) -> str:
@@ -71,6 +75,14 @@ class Call:
         if _NOTHING_TO_QUOTE.fullmatch(self.path):
             return self.path
         return quote(self.path, safe=_PATH_CHARACTERS)
+
+    @property
+    def shown(self) -> str:
+        """The key or token that it shows; empty where it shows none, or not as it should."""
+        scheme, _, credentials = (self.authorization or b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            return ""
+        return credentials.strip().decode("utf-8", "surrogateescape")
 
     @property
     def authenticated(self) -> Principal:

@@ -60,6 +60,7 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
         door: where clients come in by Socket.IO.
     """
@@ -89,6 +90,7 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    listeners: Admission
     feed: Feed
     door: Door
 

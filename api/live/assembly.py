@@ -35,6 +35,8 @@ from infra.telemetry.metrics import Metrics
 FAILURES = 3  # in a row, after which Redis is left alone
 REST_SECONDS = 5.0  # for so long
 CONNECT_SECONDS = 1.0
+LEAVE_SECONDS = 0.8
+"""In which all are sent away when the process has to stop: they do not come back all at once."""
 
 
 @asynccontextmanager
@@ -97,7 +99,7 @@ async def running_sockets(
         )
         counted.watch(sockets.__len__, halls.__len__)
         metrics.watch(counted)
-        draining.when_told(sockets.close)
+        draining.when_begun(lambda: sockets.close(LEAVE_SECONDS))
         await stack.enter_async_context(sockets.running())
         listened = sockets.has if relay is None else lambda _tenant_id: True
         await stack.enter_async_context(conflicts.told(pool, sockets.io, listened))

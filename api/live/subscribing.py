@@ -73,8 +73,11 @@ class Subscribing:
             most = f"Expected at most {MOST_SUBSCRIPTIONS} subscriptions of one connection"
             raise ProblemError(validation_failed(FieldError(pointer="", message=most)))
         feed = await self._feed.follow(tenant_id)
-        after = feed.position if form.after is None else form.after
-        if form.after is not None:
+        if form.after is None:
+            await feed.current(AHEAD_SECONDS)  # what is known of the log by now is not news
+            after = feed.position
+        else:
+            after = form.after
             self._metrics.resumed()
             if not await _can_resume(feed, after):
                 self._metrics.snapshot_required()

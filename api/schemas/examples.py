@@ -18,6 +18,12 @@ CURSOR = "k3Jq0bU1lq2n1S0cZB0YV1siMjAyNi0wMy0wMiJd"
 SVIX_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uKR0c4RBIVDIGpU="
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
+EVENT_STREAM = (
+    "id: 4\nevent: change\n"
+    'data: {"room":{},"position":4,"prev":3,"type":"booking.booked","booking":"…"}\n\n'
+    'id: 4\nevent: heartbeat\ndata: {"room":{},"position":4,"head":4}\n\n'
+)
+
 FEED_KEY = "bk_Yc0bWq3lPz8tRk5nVh2sXe7uJd4mGf6aLo9iQw1yTxE"
 CALENDAR_FEED = "\r\n".join(
     (

@@ -110,6 +110,6 @@ async def served(
         try:
             yield Served(f"http://127.0.0.1:{door.getsockname()[1]}", services, database, server)
         finally:
-            services.draining.tell(0)
+            services.draining._end_what_lasts()
             server.should_exit = True
             await serving
