@@ -139,8 +139,7 @@ async def running_services(
                 metrics=metrics,
                 cors=cors,
                 draining=draining,
-                redis_url=guards.redis_url,
-                places=guards.sockets,
+                guards=guards,
             )
         )
         yield Services(

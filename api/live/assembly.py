@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from api.admission import most_of_one
 from api.cors import Cors
 from api.draining import Draining
+from api.guards import Guards
 from api.live.conflicts import Conflicts
 from api.live.door import Door
 from api.live.halls import Halls
@@ -51,8 +52,7 @@ async def running_sockets(
     metrics: Metrics,
     cors: Cors,
     draining: Draining,
-    redis_url: str | None,
-    places: int,
+    guards: Guards,
 ) -> AsyncIterator[Door]:
     """Has clients connect by Socket.IO.
 
@@ -66,9 +66,8 @@ async def running_sockets(
         metrics: tell of it.
         cors: whose pages may connect.
         draining: tells when the process has to stop.
-        redis_url: through which processes tell one another of conflicts and presence; None where
-            there is one process.
-        places: how many sockets there may be; one tenant may have three quarters of them.
+        guards: how many sockets there may be, of which one tenant may have three quarters; and the
+            Redis through which processes tell one another of conflicts and presence.
 
     Yields:
         Where they come in.
@@ -77,8 +76,8 @@ async def running_sockets(
     known, halls = KnownThings(engine), Halls(counted)
     async with AsyncExitStack() as stack:
         relay = shared = None
-        if redis_url is not None:
-            redis = await stack.enter_async_context(_redis(redis_url))
+        if guards.redis_url is not None:
+            redis = await stack.enter_async_context(_redis(guards.redis_url))
             circuit = partial(
                 CircuitBreaker,
                 failures=FAILURES,
@@ -95,7 +94,7 @@ async def running_sockets(
             subscribing=Subscribing(feed, known, halls, counted),
             meeting=lambda io: Meeting(io, presence, known, lambda: datetime.now(UTC)),
             metrics=counted,
-            most_of_a_tenant=most_of_one(places),
+            most_of_a_tenant=most_of_one(guards.sockets),
         )
         counted.watch(sockets.__len__, halls.__len__)
         metrics.watch(counted)
@@ -103,7 +102,7 @@ async def running_sockets(
         await stack.enter_async_context(sockets.running())
         listened = sockets.has if relay is None else lambda _tenant_id: True
         await stack.enter_async_context(conflicts.told(pool, sockets.io, listened))
-        yield Door(sockets, cors, places)
+        yield Door(sockets, cors, guards.sockets)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Where Socket.IO comes in: what is no part of it is answered here, and as a problem.
 
-Polls are requests like others, with a line in the log and their ids; they show no Authorization, as
-the session that they name was given to whoever has signed in over it. A WebSocket has the same door.
+Polls are requests like others, with a line in the log and their ids. They show no Authorization, as
+the session that they name was given to whoever has signed in over it. WebSockets have the same door.
 """
 
 from collections.abc import Mapping
@@ -110,12 +110,13 @@ class Door:
         )
 
     def _may_come_from(self, scope: Scope) -> bool:
-        """Tell whether a page may connect; what a poll answers, its browser keeps from it itself."""
+        """Tell whether a page may connect; from what a poll answers, its browser keeps it."""
         headers = dict(scope["headers"])
         origin = headers.get(b"origin")
         if origin is None or self._cors.lists(origin):
             return True
-        return urlsplit(origin).netloc == headers.get(b"host")
+        own: bytes = headers.get(b"host", b"")
+        return urlsplit(origin.decode("latin-1")).netloc == own.decode("latin-1")
 
     async def _serve_poll(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         socket, method = self._sockets.of(session), scope["method"]

@@ -1,4 +1,4 @@
-"""The rooms that somebody in this process is in: what each is told is encoded once for all of them."""
+"""The rooms that somebody in this process is in: what each is told is encoded once for all."""
 
 from cachetools import LRUCache
 

@@ -229,7 +229,7 @@ class SocketIo:
             await self._server.leave_room(sid, room)
 
     async def sign_out(self, session: str) -> None:
-        """Tells a session that it is not signed in any more; its client does not come back by itself.
+        """Tells a session that it is signed in no more; its client does not come back by itself.
 
         Args:
             session: which.

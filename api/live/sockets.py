@@ -263,12 +263,13 @@ class LiveSockets:
         if socket.waiting >= MOST_WAITING:
             self._too_slow(socket)
             return
+        if not isinstance(data, str) or data.startswith(_BINARY):
+            self.cut_off(socket, "malformed")
+            return
         async with socket.turn:
             try:
-                if not isinstance(data, str) or data.startswith(_BINARY):
-                    raise ValueError("not of the protocol")
                 await self.io.handle(session, data)
-            except Exception:  # noqa: BLE001 - handlers fail by themselves: it is the packet's form
+            except Exception:  # noqa: BLE001 - no handler lets one pass: it is the packet's form
                 self._malformed.due()
                 self.cut_off(socket, "malformed")
             then, socket.then = socket.then, []
@@ -336,7 +337,7 @@ class LiveSockets:
         await self.io.sign_out(socket.session)
         self.end(socket, BROKEN_RULE, "expired")
 
-    async def _refresh(self, socket: Socket, guest: Guest, form: SignInForm) -> Answer:
+    async def _refresh(self, _socket: Socket, guest: Guest, form: SignInForm) -> Answer:
         principal = await self._signing_in.same(guest, form.token)
         guest.principal, guest.token, guest.unsure_since = principal, form.token, None
         return {"ok": True}

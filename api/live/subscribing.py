@@ -1,4 +1,4 @@
-"""Subscribing to a room: what was missed, then what happens, with nothing between and nothing twice.
+"""Subscribing to a room: what was missed, then what happens; nothing between and nothing twice.
 
 subscribe ──► may it? ──► acknowledged ──► what the log has after `after`, a part at a time and no
 faster than the client takes it ──► the last part and the place in the room, in one step ──► live
@@ -27,10 +27,9 @@ MOST_SUBSCRIPTIONS = 200
 AHEAD_SECONDS = 1.0
 """How long a client that knows more than this process is waited for."""
 
-PATIENCE_SECONDS = 30.0
-"""How long a client may take for a part of what it has missed."""
-
 PAUSE_SECONDS = 0.02
+PAUSES = 1_500
+"""Of that length, in which a client has to take a part of what it has missed."""
 
 
 class TooSlow(Exception):
@@ -63,7 +62,8 @@ class Subscribing:
             form: what it asks for.
 
         Raises:
-            ProblemError: there is no such thing (not-found), or it is in too many rooms (validation-failed).
+            ProblemError: there is no such thing (not-found), or it is in too many rooms
+                (validation-failed).
             Overloaded: the database could not be asked in time.
         """
         room = form.room(tenant_id)
@@ -177,12 +177,11 @@ class _Joining:
             self._socket.put(self._halls.encoded(self._tenant_id, message))
 
     async def _room_for_more(self) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while self._socket.waiting > FEW_WAITING and not self._stopped:
-                    await asyncio.sleep(PAUSE_SECONDS)
-        except TimeoutError:
-            raise TooSlow from None
+        for _ in range(PAUSES):
+            if self._socket.waiting <= FEW_WAITING or self._stopped:
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise TooSlow
 
     def _give_up(self) -> None:
         """Tell it to read what it shows anew: it was acknowledged, and cannot be told the rest."""

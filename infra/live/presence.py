@@ -1,4 +1,4 @@
-"""Presence: who looks at a resource's day, in all processes where there is a Redis, else in this one.
+"""Presence: who looks at a resource's day, in all processes where there is a Redis, else here.
 
 Each process knows its own planners, and confirms them to Redis every few seconds: what a process
 that dies leaves there expires. When Redis is away, planners see those of their own process.

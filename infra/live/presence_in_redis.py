@@ -66,7 +66,7 @@ class SharedPlanners:
         tenant_id, resource_id, day = place
         key = f"booking:presence:{VERSION}:{{{tenant_id}}}:{resource_id}:{day}"
         members = [f"{planner}\n{self._process}" for planner in (*there, *gone)]
-        arguments = [round(KEPT_SECONDS * 1000), MOST_TOLD, len(there), *members]
+        arguments: list[int | str] = [round(KEPT_SECONDS * 1000), MOST_TOLD, len(there), *members]
         try:
             with self._circuit.guard():
                 async with asyncio.timeout(ANSWER_SECONDS):

@@ -1,6 +1,5 @@
 """Clients on sockets: what they are told is the log of their rooms, whatever happens to them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,7 +7,7 @@ import pytest_asyncio
 
 from infra.database import Database
 from tests.conftest import Server, fresh_database
-from tests.live.client import Refused, Transport, connected
+from tests.live.client import Transport, connected
 from tests.live.serving import LiveStudio, Served, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
