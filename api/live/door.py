@@ -1,7 +1,7 @@
 """Where Socket.IO comes in: what is no part of it is answered here, and as a problem.
 
-Polls are requests like others, with a line in the log and their ids. They show no Authorization, as
-the session that they name was given to whoever has signed in over it. WebSockets have the same door.
+Polls are requests like others, with a line in the log and their ids. They show no Authorization:
+the session that they name was given to whoever has signed in over it. WebSockets have this door too.
 """
 
 from collections.abc import Mapping
@@ -116,7 +116,7 @@ class Door:
         if origin is None or self._cors.lists(origin):
             return True
         own: bytes = headers.get(b"host", b"")
-        return urlsplit(origin.decode("latin-1")).netloc == own.decode("latin-1")
+        return bool(urlsplit(origin.decode("latin-1")).netloc == own.decode("latin-1"))
 
     async def _serve_poll(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         socket, method = self._sockets.of(session), scope["method"]

@@ -99,6 +99,7 @@ class SocketIo:
             try:
                 await end(session, reason)
             finally:
+                self.finish(session)  # else its last poll would wait on
                 left(session)
 
         engine.on("connect", on_connect)
@@ -256,7 +257,6 @@ class SocketIo:
         socket = self._server.eio.sockets.get(session)
         if socket is not None:
             await socket.close(wait=False, abort=True)
-            socket.queue.put_nowait(None)
 
     async def stop(self) -> None:
         """Stops what it does by itself."""

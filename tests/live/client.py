@@ -5,17 +5,22 @@ after it, and subscribes again from `last` where `prev` is: then something was l
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import aiohttp
+import engineio.payload  # type: ignore[import-untyped]  # it has no types
 import socketio  # type: ignore[import-untyped]  # it has no types
 
 Json = dict[str, Any]
 Transport = Literal["websocket", "polling"]
 
 PATIENCE_SECONDS = 10.0
+
+# A poll brings all that waits. The library takes no more than 16 messages of one, unless it is told.
+engineio.payload.Payload.max_decode_packets = 10_000
 
 
 class Refused(Exception):
@@ -50,13 +55,17 @@ class LiveClient:
         self.token = token
         self._transports = transports
         self.rooms: dict[tuple[tuple[str, str], ...], FollowedRoom] = {}
-        self.told: list[tuple[str, Any]] = []  # all that is no change and no heartbeat
+        self.told: list[tuple[str, Json]] = []  # all that is no change and no heartbeat
         self.refused: Json | None = None
         self.connections = 0
         self._some = asyncio.Condition()
         self._resuming: set[asyncio.Task[None]] = set()
+        self._http = aiohttp.ClientSession()
         self.io = socketio.AsyncClient(
-            reconnection_delay=0.05, reconnection_delay_max=0.2, randomization_factor=0.5
+            reconnection_delay=0.05,
+            reconnection_delay_max=0.2,
+            randomization_factor=0.5,
+            http_session=self._http,
         )
         self.io.on("connect", self._connected)
         self.io.on("connect_error", self._not_connected)
@@ -79,7 +88,8 @@ class LiveClient:
             raise Refused(self.refused) from None
 
     async def close(self) -> None:
-        await self.io.disconnect()
+        await self.io.shutdown()
+        await self._http.close()
         for task in self._resuming:
             task.cancel()
 
@@ -94,7 +104,11 @@ class LiveClient:
         assert answer.get("ok") or answer.get("snapshot_required"), answer
         return room
 
-    async def until(self, holds: Any) -> None:
+    def bodies(self, event: str) -> list[Json]:
+        """What came with all events of a name."""
+        return [body for name, body in self.told if name == event]
+
+    async def until(self, holds: Callable[[], object]) -> None:
         """Wait until something holds of what was told."""
         async with asyncio.timeout(PATIENCE_SECONDS), self._some:
             await self._some.wait_for(holds)
@@ -114,7 +128,7 @@ class LiveClient:
             self._resume(room)
         await self._notify()
 
-    def _not_connected(self, why: Any) -> None:
+    def _not_connected(self, why: object) -> None:
         if isinstance(why, dict):
             self.refused = why.get("data")
 
@@ -154,16 +168,14 @@ class LiveClient:
             self._resume(room)
         await self._notify()
 
-    async def _other(self, event: str, *bodies: Any) -> None:
-        self.told.append((event, bodies[0] if bodies else None))
+    async def _other(self, event: str, *bodies: Json) -> None:
+        self.told.append((event, bodies[0] if bodies else {}))
         await self._notify()
 
     def _resume(self, room: FollowedRoom) -> None:
         async def resume() -> None:
-            try:
+            with suppress(socketio.exceptions.SocketIOError):  # the next connection resumes
                 await self._subscribe(room)
-            except socketio.exceptions.SocketIOError:  # the next connection resumes
-                pass
 
         task = asyncio.ensure_future(resume())
         self._resuming.add(task)

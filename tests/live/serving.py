@@ -18,6 +18,9 @@ from api.bootstrap import running_services
 from api.cli.bounded_http import BoundedHttp
 from api.cli.server import socket_bounds
 from api.guards import Guards
+from api.issuers import Issuers
+from api.live.socket import Socket
+from api.live.sockets import LiveSockets
 from api.services import Services, provide
 from domain.ids import TenantId
 from infra.access import ROLES, Role, create_api_key, create_tenant
@@ -44,7 +47,9 @@ class LiveStudio:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    async def book(self, *resource_ids: str, at: int | None = None, **more: Any) -> dict[str, Any]:
+    async def book(
+        self, *resource_ids: str, at: int | None = None, **more: object
+    ) -> dict[str, Any]:
         """The next free hour of the first of the resources, unless it is said which."""
         hour = next(self.hours.setdefault(resource_ids[0], count())) if at is None else at
         answer = await self.try_to_book(*resource_ids, at=hour, **more)
@@ -52,7 +57,7 @@ class LiveStudio:
         booked: dict[str, Any] = answer.json()
         return booked
 
-    async def try_to_book(self, *resource_ids: str, at: int, **more: Any) -> httpx.Response:
+    async def try_to_book(self, *resource_ids: str, at: int, **more: object) -> httpx.Response:
         day, hour = divmod(at, 24)
         return await self.client.post(
             "/v1/bookings",
@@ -76,6 +81,19 @@ class Served:
     database: Database
     server: uvicorn.Server
 
+    @property
+    def sockets(self) -> LiveSockets:
+        return self.services.door._sockets
+
+    def socket_of(self, studio: "LiveStudio") -> Socket:
+        """The one socket that a studio has."""
+        (found,) = [
+            socket
+            for socket in self.sockets._sockets.values()
+            if socket.guest and socket.guest.principal.tenant_id == studio.tenant_id
+        ]
+        return found
+
     @asynccontextmanager
     async def studio(self) -> AsyncIterator[LiveStudio]:
         slug = f"studio-{next(_SLUGS)}"
@@ -89,13 +107,16 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    database: Database, guards: Guards | None = None, master_key: MasterKey | None = None
+    database: Database,
+    guards: Guards | None = None,
+    master_key: MasterKey | None = None,
+    issuers: Issuers | None = None,
 ) -> AsyncIterator[Served]:
     """A server for as long as it is needed."""
     door = socket.create_server(("127.0.0.1", 0))
     key = master_key or MasterKey(secrets.token_bytes(32))
     async with running_services(
-        database.runtime_dsn, key, connections=6, guards=guards
+        database.runtime_dsn, key, connections=6, guards=guards, issuers=issuers
     ) as services:
         app = build_app()
         provide(app, services)
@@ -103,12 +124,13 @@ async def served(
             app, http=BoundedHttp, log_config=None, lifespan="off", **socket_bounds()
         )
         server = uvicorn.Server(config)
-        server.capture_signals = nullcontext  # type: ignore[method-assign]  # they are the test's
+        setattr(server, "capture_signals", nullcontext)  # noqa: B010 - signals are the test's
         serving = asyncio.create_task(server.serve(sockets=[door]))
-        while not server.started:
-            await asyncio.sleep(0.01)
+        async with httpx.AsyncClient() as knocking:  # the door is open, and answers when it can
+            address = f"http://127.0.0.1:{door.getsockname()[1]}"
+            await knocking.get(f"{address}/livez")
         try:
-            yield Served(f"http://127.0.0.1:{door.getsockname()[1]}", services, database, server)
+            yield Served(address, services, database, server)
         finally:
             services.draining._end_what_lasts()
             server.should_exit = True
