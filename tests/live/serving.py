@@ -3,9 +3,10 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -27,7 +28,8 @@ from infra.access import ROLES, Role, create_api_key, create_tenant
 from infra.database import Database
 from infra.master_key import MasterKey
 
-DAY = "2027-03-01"
+FIRST_HOUR = datetime(2027, 3, 1, tzinfo=UTC)
+MASTER_KEY = MasterKey(secrets.token_bytes(32))
 _SLUGS = count(1)
 
 
@@ -57,19 +59,32 @@ class LiveStudio:
         booked: dict[str, Any] = answer.json()
         return booked
 
+    async def book_many(self, resource_id: str, times: int) -> None:
+        """Likewise, in few requests."""
+        hours = self.hours.setdefault(resource_id, count())
+        commands = [
+            {"type": "book", **_new_booking([resource_id], next(hours))} for _ in range(times)
+        ]
+        for place in range(0, times, 500):
+            body = {"commands": commands[place : place + 500], "atomic": False}
+            answer = await self.client.post("/v1/commands", json=body)
+            assert all(each["status"] == 201 for each in answer.json()["results"]), answer.text
+
     async def try_to_book(self, *resource_ids: str, at: int, **more: object) -> httpx.Response:
-        day, hour = divmod(at, 24)
         return await self.client.post(
-            "/v1/bookings",
-            json={
-                "resource_ids": resource_ids,
-                "start_time": f"2027-{3 + day // 28:02}-{1 + day % 28:02}T{hour:02}:00:00Z",
-                "end_time": f"2027-{3 + day // 28:02}-{1 + day % 28:02}T{hour:02}:59:00Z",
-                "title": "Pilot",
-                "status": "confirmed",
-                **more,
-            },
+            "/v1/bookings", json={**_new_booking(resource_ids, at), **more}
         )
+
+
+def _new_booking(resource_ids: Sequence[str], hour: int) -> dict[str, object]:
+    start = FIRST_HOUR + timedelta(hours=hour)
+    return {
+        "resource_ids": resource_ids,
+        "start_time": start.isoformat(),
+        "end_time": (start + timedelta(minutes=59)).isoformat(),
+        "title": "Pilot",
+        "status": "confirmed",
+    }
 
 
 @dataclass
@@ -109,14 +124,12 @@ class Served:
 async def served(
     database: Database,
     guards: Guards | None = None,
-    master_key: MasterKey | None = None,
     issuers: Issuers | None = None,
 ) -> AsyncIterator[Served]:
     """A server for as long as it is needed."""
     door = socket.create_server(("127.0.0.1", 0))
-    key = master_key or MasterKey(secrets.token_bytes(32))
     async with running_services(
-        database.runtime_dsn, key, connections=6, guards=guards, issuers=issuers
+        database.runtime_dsn, MASTER_KEY, connections=6, guards=guards, issuers=issuers
     ) as services:
         app = build_app()
         provide(app, services)

@@ -1,38 +1,16 @@
 """Clients on sockets: what they are told is the log of their rooms, whatever happens to them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from random import Random
 
 import pytest
-import pytest_asyncio
 
 from api.live import socket as live_socket
-from infra.database import Database
 from infra.live import tenant_feed
-from tests.conftest import Server, fresh_database
 from tests.live.client import FollowedRoom, Transport, connected
-from tests.live.serving import LiveStudio, Served, served
+from tests.live.serving import LiveStudio, Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def shared_database(server: Server) -> Iterator[Database]:
-    with fresh_database(server) as database:
-        yield database
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def serving(shared_database: Database) -> AsyncIterator[Served]:
-    async with served(shared_database) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def studio(serving: Served) -> AsyncIterator[LiveStudio]:
-    async with serving.studio() as studio:
-        yield studio
 
 
 def positions_of(studio_log: list[dict[str, object]], thing: str) -> list[int]:
@@ -42,28 +20,28 @@ def positions_of(studio_log: list[dict[str, object]], thing: str) -> list[int]:
 
 @pytest.mark.parametrize("transport", ["websocket", "polling", None])
 async def test_whoever_subscribes_is_told_of_bookings(
-    serving: Served, studio: LiveStudio, transport: Transport | None
+    serving: Served, planners: LiveStudio, transport: Transport | None
 ) -> None:
-    stage = await studio.resource()
-    async with connected(serving.address, studio.keys["viewer"], transport) as client:
+    stage = await planners.resource()
+    async with connected(serving.address, planners.keys["viewer"], transport) as client:
         room = await client.follow(resource_id=stage)
-        booked = await studio.book(stage)
+        booked = await planners.book(stage)
         await client.until(lambda: room.last == booked["position"])
         assert {change["booking"]["id"] for change in room.applied} == {booked["id"]}
         assert room.applied[-1]["booking"]["status"] == "confirmed"
         assert room.applied[-1]["availability"][0]["resource_id"] == stage
 
 
-async def test_each_room_is_told_its_own(serving: Served, studio: LiveStudio) -> None:
-    stage, other = await studio.resource(), await studio.resource()
-    watched = await studio.book(stage)
-    async with connected(serving.address, studio.keys["viewer"]) as client:
+async def test_each_room_is_told_its_own(serving: Served, planners: LiveStudio) -> None:
+    stage, other = await planners.resource(), await planners.resource()
+    watched = await planners.book(stage)
+    async with connected(serving.address, planners.keys["viewer"]) as client:
         of_stage = await client.follow(resource_id=stage)
         of_booking = await client.follow(booking_id=watched["id"])
         of_all = await client.follow()
-        elsewhere = await studio.book(other)
-        here = await studio.book(stage)
-        cancelled = await studio.client.post(f"/v1/bookings/{watched['id']}/cancel")
+        elsewhere = await planners.book(other)
+        here = await planners.book(stage)
+        cancelled = await planners.client.post(f"/v1/bookings/{watched['id']}/cancel")
         last = cancelled.json()["position"]
         await client.until(lambda: of_all.last == of_stage.last == of_booking.last == last)
         assert {each["booking"]["id"] for each in of_all.applied} == {
@@ -74,20 +52,19 @@ async def test_each_room_is_told_its_own(serving: Served, studio: LiveStudio) ->
         assert {each["booking"]["id"] for each in of_stage.applied} == {here["id"], watched["id"]}
         assert [each["type"] for each in of_booking.applied] == ["booking.cancelled"]
         assert await client.ask("unsubscribe", {"resource_id": stage}) == {"ok": True}
-        last = (await studio.book(stage))["position"]
+        last = (await planners.book(stage))["position"]
         await client.until(lambda: of_all.last == last)
         assert of_stage.last < last  # type: ignore[operator]  # it was told something
 
 
 async def test_what_was_missed_comes_after_the_acknowledgement_in_parts_and_once(
-    serving: Served, studio: LiveStudio, monkeypatch: pytest.MonkeyPatch
+    serving: Served, planners: LiveStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.live.subscribing.FEW_WAITING", 7)
-    stage = await studio.resource()
-    for _ in range(20):
-        await studio.book(stage)
-    booking_on = asyncio.create_task(_book(studio, stage, 20))
-    async with connected(serving.address, studio.keys["viewer"]) as client:
+    stage = await planners.resource()
+    await planners.book_many(stage, 20)
+    booking_on = asyncio.create_task(_book(planners, stage, 20))
+    async with connected(serving.address, planners.keys["viewer"]) as client:
         room = await client.follow(resource_id=stage, after=0)
         last = await booking_on
         await client.until(lambda: room.last == last)
@@ -95,22 +72,22 @@ async def test_what_was_missed_comes_after_the_acknowledgement_in_parts_and_once
         assert room.lost == 0
 
 
-async def _book(studio: LiveStudio, stage: str, times: int) -> int:
+async def _book(planners: LiveStudio, stage: str, times: int) -> int:
     last = 0
     for _ in range(times):
-        last = (await studio.book(stage))["position"]
+        last = (await planners.book(stage))["position"]
     return last
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_connections_that_break_while_many_book_lose_and_double_nothing(
-    serving: Served, studio: LiveStudio, transport: Transport
+    serving: Served, planners: LiveStudio, transport: Transport
 ) -> None:
     chance = Random(3)  # noqa: S311 - nothing is kept secret by it
-    stages = [await studio.resource() for _ in range(3)]
+    stages = [await planners.resource() for _ in range(3)]
     async with (
-        connected(serving.address, studio.keys["viewer"], transport) as one,
-        connected(serving.address, studio.keys["booker"], transport) as two,
+        connected(serving.address, planners.keys["viewer"], transport) as one,
+        connected(serving.address, planners.keys["booker"], transport) as two,
     ):
         rooms: list[tuple[FollowedRoom, set[str] | None]] = []
         for client in (one, two):
@@ -118,7 +95,7 @@ async def test_connections_that_break_while_many_book_lose_and_double_nothing(
             rooms += [
                 (await client.follow(resource_id=stage, after=0), {stage}) for stage in stages
             ]
-        booking = [asyncio.create_task(_book(studio, stage, 25)) for stage in stages]
+        booking = [asyncio.create_task(_book(planners, stage, 25)) for stage in stages]
         before = one.connections + two.connections
         for _ in range(6):
             await asyncio.sleep(chance.uniform(0.01, 0.06))
@@ -126,7 +103,7 @@ async def test_connections_that_break_while_many_book_lose_and_double_nothing(
                 if chance.random() < 0.7:
                     serving.sockets._hang_up(live)
         await asyncio.gather(*booking)
-        log = (await studio.client.get("/v1/events?limit=200")).json()["items"]
+        log = (await planners.client.get("/v1/events?limit=200")).json()["items"]
         assert len(log) == 3 + 75
         for room, wanted in rooms:
             client = one if room in one.rooms.values() else two
@@ -141,25 +118,12 @@ async def test_connections_that_break_while_many_book_lose_and_double_nothing(
 
 
 async def test_whoever_was_away_too_long_or_is_ahead_of_the_log_reads_anew(
-    serving: Served, studio: LiveStudio, monkeypatch: pytest.MonkeyPatch
+    serving: Served, planners: LiveStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = await studio.resource()
-    commands = [
-        {
-            "type": "book",
-            "resource_ids": [stage],
-            "start_time": f"2027-03-01T{minute // 60:02}:{minute % 60:02}:00Z",
-            "end_time": f"2027-03-01T{minute // 60:02}:{minute % 60:02}:59Z",
-            "title": "Pilot",
-            "status": "confirmed",
-        }
-        for minute in range(1040)
-    ]
-    for part in (commands[:500], commands[500:1000], commands[1000:]):
-        answer = await studio.client.post("/v1/commands", json={"commands": part, "atomic": False})
-        assert answer.status_code == 200
+    stage = await planners.resource()
+    await planners.book_many(stage, 1040)
     monkeypatch.setattr(tenant_feed, "MOST_REMEMBERED", 10)
-    async with connected(serving.address, studio.keys["viewer"]) as client:
+    async with connected(serving.address, planners.keys["viewer"]) as client:
         told = await client.ask("subscribe", {"resource_id": stage, "after": 1})
         assert told == {
             "snapshot_required": True,
@@ -170,21 +134,21 @@ async def test_whoever_was_away_too_long_or_is_ahead_of_the_log_reads_anew(
         assert ahead == told
         room = await client.follow(resource_id=stage, after=1)
         assert room.snapshots == [1041]
-        booked = await studio.book(stage, at=24)
+        booked = await planners.book(stage)
         await client.until(lambda: room.last == booked["position"])
         assert room.positions == [1042]
 
 
 async def test_a_heartbeat_tells_how_far_a_room_should_be(
-    serving: Served, studio: LiveStudio
+    serving: Served, planners: LiveStudio
 ) -> None:
-    stage, other = await studio.resource(), await studio.resource()
-    async with connected(serving.address, studio.keys["viewer"]) as client:
+    stage, other = await planners.resource(), await planners.resource()
+    async with connected(serving.address, planners.keys["viewer"]) as client:
         room = await client.follow(resource_id=stage)
-        booked = await studio.book(stage)
+        booked = await planners.book(stage)
         await client.until(lambda: room.last == booked["position"])
-        elsewhere = await studio.book(other)
-        followed = serving.services.feed.followed(studio.tenant_id)
+        elsewhere = await planners.book(other)
+        followed = serving.services.feed.followed(planners.tenant_id)
         assert followed is not None
         assert await followed.reached(elsewhere["position"], 5)
         followed.beat()
@@ -200,21 +164,21 @@ async def test_a_heartbeat_tells_how_far_a_room_should_be(
 
 
 async def test_a_message_that_is_lost_is_noticed_and_told_again(
-    serving: Served, studio: LiveStudio
+    serving: Served, planners: LiveStudio
 ) -> None:
-    stage = await studio.resource()
-    async with connected(serving.address, studio.keys["viewer"]) as client:
+    stage = await planners.resource()
+    async with connected(serving.address, planners.keys["viewer"]) as client:
         room = await client.follow(resource_id=stage)
         begun = room.last
-        live = serving.socket_of(studio)
+        live = serving.socket_of(planners)
         live.ending = True  # what is told now gets lost
-        lost = await studio.book(stage)
-        followed = serving.services.feed.followed(studio.tenant_id)
+        lost = await planners.book(stage)
+        followed = serving.services.feed.followed(planners.tenant_id)
         assert followed is not None
         assert await followed.reached(lost["position"], 5)
         live.ending = False
         assert room.last == begun
-        last = (await studio.book(stage))["position"]
+        last = (await planners.book(stage))["position"]
         await client.until(lambda: room.last == last)
         assert begun is not None
         assert room.positions == [*range(begun + 1, last + 1)]
@@ -222,20 +186,20 @@ async def test_a_message_that_is_lost_is_noticed_and_told_again(
 
 
 async def test_who_takes_nothing_is_cut_off_and_resumes(
-    serving: Served, studio: LiveStudio, monkeypatch: pytest.MonkeyPatch
+    serving: Served, planners: LiveStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = await studio.resource()
-    async with connected(serving.address, studio.keys["viewer"]) as client:
+    stage = await planners.resource()
+    async with connected(serving.address, planners.keys["viewer"]) as client:
         room = await client.follow(resource_id=stage)
         begun = room.last
-        live = serving.socket_of(studio)
+        live = serving.socket_of(planners)
         monkeypatch.setattr(live_socket, "MOST_WAITING", 0)
-        await studio.book(stage)
+        await planners.book(stage)
         await client.until(lambda: not client.io.connected)
         assert live.session not in serving.sockets._sockets
         monkeypatch.undo()
         await client.until(lambda: client.connections == 2)
-        last = (await studio.book(stage))["position"]
+        last = (await planners.book(stage))["position"]
         await client.until(lambda: room.last == last)
         assert begun is not None
         assert room.positions == [*range(begun + 1, last + 1)]
