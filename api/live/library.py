@@ -26,8 +26,7 @@ NAMESPACE = "/"
 
 # What it would log names sessions, which are secrets, and quotes what clients send.
 _SILENT = logging.getLogger("booking.socketio")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+_SILENT.disabled = True
 
 Answer = dict[str, object]
 Arrived = Callable[[str, Scope], None]

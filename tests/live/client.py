@@ -89,8 +89,6 @@ class LiveClient:
 
     async def close(self) -> None:
         await self.io.shutdown()
-        if self.io.eio.ws is not None:  # the library leaves one open that was refused
-            await self.io.eio.ws.close()
         await self._http.close()
         for task in self._resuming:
             task.cancel()

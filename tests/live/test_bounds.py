@@ -113,7 +113,7 @@ async def test_who_connects_and_does_not_sign_in_is_hung_up(
         assert (await websocket.receive()).data.startswith('0{"sid"')
         assert (await websocket.receive(5)).type is aiohttp.WSMsgType.CLOSE
         assert websocket.close_code == 1008
-    assert (await session.poll()).status_code in (200, 400)  # nothing more, or it is gone already
+    await _comes_true(lambda: session.sid not in serving.sockets._sockets)
     assert (await session.poll()).status_code == 400
     assert _ended(serving)["unauthenticated"] == before + 2
 
@@ -141,8 +141,8 @@ async def test_there_is_room_for_so_many_and_a_quarter_of_it_for_strangers(
         assert answer.status_code == 200
         assert "/problems/overloaded" in (await last.poll()).text
         await strangers.pop().sign_in(others.keys["viewer"])
-        assert len(serving.sockets) == 8
-        assert _figure(serving, "booking_live_sockets") == 8
+        await _comes_true(lambda: len(serving.sockets) == 7)  # it was hung up
+        assert _figure(serving, "booking_live_sockets") == 7
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,6 @@ async def test_there_is_room_for_so_many_and_a_quarter_of_it_for_strangers(
         ["4x"],
         ["42"],
         ["42[}"],
-        ["4" + "[" * 30_000],
         ["42[" + "1" * 5_000 + "]"],
         ['451-["subscribe",{"_placeholder":true,"num":0}]'],
         ["44{}"],
@@ -174,7 +173,7 @@ async def test_what_is_no_packet_ends_the_session_that_sent_it(
     assert not serving.sockets.has(planners.tenant_id)
 
 
-@pytest.mark.parametrize("frame", ["x", "", "9", "4" * (MAX_MESSAGE_BYTES + 1), b"\x00"])
+@pytest.mark.parametrize("frame", ["x", "", "4" * (MAX_MESSAGE_BYTES + 1), b"\x00"])
 async def test_what_is_no_frame_ends_the_websocket_that_sent_it(
     serving: Served, frame: str | bytes
 ) -> None:
@@ -249,6 +248,7 @@ async def test_a_websocket_that_takes_nothing_is_cut_off_and_its_memory_freed(
         await _comes_true(lambda: _ended(serving).get("slow", 0) == before + 1)
         await _comes_true(lambda: live.session not in serving.sockets._sockets)
         await _comes_true(lambda: live.session not in serving.sockets.io._server.eio.sockets)
+        client.io.eio.ws._conn.transport.resume_reading()
 
 
 @pytest.mark.parametrize(

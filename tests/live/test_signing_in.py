@@ -2,44 +2,61 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import httpx
 import psycopg
 import pytest
 import pytest_asyncio
+from pydantic_core import from_json, to_json
 from structlog.testing import capture_logs
 
 from api.issuers import issuers_of
 from infra.access import ApiKeys, issue_api_key, list_api_keys, revoke_api_key
 from infra.database import Database
+from infra.errors import Overloaded
 from infra.settings import Settings
 from tests.access.tokens.conftest import ORIGIN, Door
 from tests.access.tokens.local_issuer import FIRST, LocalIssuer, serving_issuer
-from tests.live.client import LiveClient, Refused, Transport, connected
+from tests.live.client import Json, LiveClient, Refused, Transport, connected
+from tests.live.raw import RawSession
 from tests.live.serving import LiveStudio, Served, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def looked_at_often() -> AsyncIterator[None]:
+def looked_at_often() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("api.live.sockets.CHECK_SECONDS", 0.1)
         patch.setattr("api.live.sockets.LINGER_SECONDS", 0.3)
         yield
 
 
-async def _refused(serving: Served, token: object, transport: Transport = "websocket") -> dict:
-    client = LiveClient(serving.address, token, [transport])
-    try:
-        with pytest.raises(Refused) as refused:
-            await client.connect()
-    finally:
-        await client.close()
-    problem = refused.value.problem
+async def _refused(serving: Served, token: object, transport: Transport = "websocket") -> Json:
+    """What a client is told that may not come in; then it is hung up."""
+    shown = f"40{to_json({'token': token}).decode()}"
+    if transport == "polling":
+        async with httpx.AsyncClient(base_url=serving.address) as http:
+            session = await RawSession.begin(http)
+            await session.send(shown)
+            told = (await session.poll()).text
+    else:
+        async with (
+            aiohttp.ClientSession() as raw,
+            raw.ws_connect(f"{serving.address}/socket.io/?EIO=4&transport=websocket") as websocket,
+        ):
+            await websocket.receive()
+            await websocket.send_str(shown)
+            told = (await websocket.receive()).data
+            assert (await websocket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+    assert told.startswith("44")
+    refusal: Json = from_json(told[2:])
+    problem: Json = refusal["data"]
+    assert refusal["message"] == problem["detail"]
     assert problem["instance"] == "/socket.io/"
     assert problem["request_id"]
     return problem
@@ -64,13 +81,14 @@ async def test_a_key_in_the_address_of_a_feed_opens_nothing(
             assert (await client.ask("subscribe", {}))["ok"]
 
 
-async def _ends(client: LiveClient) -> dict:
+async def _ends(client: LiveClient) -> Json:
     await client.until(lambda: client.bodies("auth.expired"))
     async with asyncio.timeout(5):
         await client.io.wait()  # it does not come back by itself
     assert client.connections == 1
     (told,) = client.bodies("auth.expired")
-    return told["problem"]
+    problem: Json = told["problem"]
+    return problem
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -108,8 +126,6 @@ async def test_a_key_that_is_revoked_ends_its_connections(
 async def test_a_connection_stays_while_nobody_can_tell_whether_it_may(
     serving: Served, planners: LiveStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from infra.errors import Overloaded
-
     asked = asyncio.Event()
 
     async def cannot_tell(_token: str) -> None:
@@ -161,6 +177,16 @@ async def test_a_token_is_replaced_before_it_expires(
             assert await careful.ask("auth.refresh", {"token": _token(issuer)}) == {"ok": True}
             await _ends(forgetful)
             assert (await careful.ask("subscribe", {}))["ok"]
+
+
+async def test_the_client_is_told_why_it_may_not_come_in(serving: Served) -> None:
+    client = LiveClient(serving.address, "bk_wrong", ["polling"])
+    try:
+        with pytest.raises(Refused) as refused:
+            await client.connect()
+        assert refused.value.problem["type"] == "/problems/unauthenticated"
+    finally:
+        await client.close()
 
 
 async def test_neither_tokens_nor_what_is_told_stand_in_the_log(
