@@ -25,6 +25,7 @@ from api.readiness import Readiness
 from api.services import Services, provide
 from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
+from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_key_of, trusted_keys
@@ -84,6 +85,7 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
+    circuits = Circuits(metrics.circuit)
     guards = guards or Guards()
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
@@ -110,10 +112,10 @@ async def running_services(
             appended=appended,
             refused=refused,
         ) as running,
-        buckets_in_redis(guards.redis_url, changed=metrics.circuit) as shared_buckets,
+        buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         RefusalKeeper(running.pool, refusals).running(),
-        vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
+        vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
         AsyncExitStack() as stack,
     ):
         feed = Feed(running.pool, running.rounds)
@@ -137,6 +139,7 @@ async def running_services(
                 limiter=limiter,
                 conflicts=conflicts,
                 metrics=metrics,
+                circuits=circuits,
                 cors=cors,
                 draining=draining,
                 guards=guards,
@@ -150,6 +153,7 @@ async def running_services(
             vault=running.vault,
             authenticator=authenticator,
             metrics=metrics,
+            circuits=circuits,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(running.secrets.cursor),
             fingerprints=Fingerprints(running.secrets.request_fingerprint),

@@ -14,6 +14,7 @@ from api.live.door import Door
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
@@ -42,6 +43,7 @@ class Services:
         vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
+        circuits: to all that it calls outside.
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
@@ -72,6 +74,7 @@ class Services:
     vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
+    circuits: Circuits
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints

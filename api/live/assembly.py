@@ -1,10 +1,8 @@
 """Puts the Socket.IO server together from its parts, and takes it apart again."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 
 from redis.asyncio import Redis
 
@@ -22,7 +20,7 @@ from api.live.signing_in import SigningIn
 from api.live.sockets import LiveSockets
 from api.live.subscribing import Subscribing
 from infra.access import Authenticator
-from infra.circuit_breaker import CircuitBreaker
+from infra.circuits import Circuits
 from infra.engine import BookingEngine
 from infra.identity import new_id
 from infra.limits import Limiter
@@ -30,11 +28,10 @@ from infra.live import Feed
 from infra.live.presence import Presence
 from infra.live.presence_in_redis import SharedPlanners
 from infra.postgres.pool import Pool
+from infra.redis_circuit import circuit_to_redis
 from infra.telemetry.live_metrics import LiveMetrics
 from infra.telemetry.metrics import Metrics
 
-FAILURES = 3  # in a row, after which Redis is left alone
-REST_SECONDS = 5.0  # for so long
 CONNECT_SECONDS = 1.0
 LEAVE_SECONDS = 0.8
 """In which all are sent away when the process has to stop: they do not come back all at once."""
@@ -50,6 +47,7 @@ async def running_sockets(
     limiter: Limiter,
     conflicts: Conflicts,
     metrics: Metrics,
+    circuits: Circuits,
     cors: Cors,
     draining: Draining,
     guards: Guards,
@@ -64,6 +62,7 @@ async def running_sockets(
         limiter: knows how much they may ask.
         conflicts: who was refused, on the way to those who hold the slots.
         metrics: tell of it.
+        circuits: of the process.
         cors: whose pages may connect.
         draining: tells when the process has to stop.
         guards: how many sockets there may be, of which one tenant may have three quarters; and the
@@ -78,15 +77,9 @@ async def running_sockets(
         relay = shared = None
         if guards.redis_url is not None:
             redis = await stack.enter_async_context(_redis(guards.redis_url))
-            circuit = partial(
-                CircuitBreaker,
-                failures=FAILURES,
-                pause_seconds=REST_SECONDS,
-                clock=time.monotonic,
-                changed=metrics.circuit,
-            )
-            relay = RedisRelay(redis, circuit("Redis, conflicts"))
-            shared = SharedPlanners(redis, circuit("Redis, presence"), str(new_id()))
+            circuit = circuit_to_redis(circuits)
+            relay = RedisRelay(redis, circuit)
+            shared = SharedPlanners(redis, circuit, str(new_id()))
         presence = Presence(shared)
         sockets = LiveSockets(
             relay=relay,

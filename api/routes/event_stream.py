@@ -17,6 +17,7 @@ from api.openapi import headers, kinds
 from api.openapi.declaration import Answer, operation
 from api.roles import Permission, may
 from api.schemas import examples
+from api.schemas.live import STREAM_EVENT
 from api.services import Services, services_of
 from api.strict_route import StrictRoute
 from domain.ids import TenantId
@@ -48,6 +49,7 @@ router = APIRouter(route_class=StrictRoute)
             description="The stream.",
             example=examples.EVENT_STREAM,
             media_type=_MEDIA_TYPE,
+            schema=STREAM_EVENT,
         ),
         problems=kinds.READ_ONE_PROBLEMS,
     ),

@@ -25,7 +25,9 @@ Node = Any
 AnyCase = Case[Any]
 
 EXISTING: dict[str, str] = json.loads(os.environ["SCHEMA_EXISTING"])
-"""The ids of the document's examples, and those of the same things here."""
+"""What stands in the document's examples, and the same of things that there are here."""
+
+IDS = [existing for example, existing in EXISTING.items() if example != examples.FEED_KEY]
 
 HOLDS: list[str] = json.loads(os.environ["SCHEMA_HOLDS"])
 """More bookings, so that each thing that can happen to a hold happens to one."""
@@ -129,6 +131,4 @@ schemathesis.openapi.format("date-time", st.builds(_written, _MINUTES, st.intege
 schemathesis.openapi.format("date", st.dates(date(1970, 1, 1), date(2200, 12, 31)).map(str))
 schemathesis.openapi.format("duration", st.sampled_from(["PT1S", "PT1H30M", "P1D", "P2W", "P366D"]))
 schemathesis.openapi.format("timezone", st.sampled_from(["UTC", "Europe/Vienna", "Asia/Kolkata"]))
-schemathesis.openapi.format(
-    "uuid", st.sampled_from([*EXISTING.values(), *HOLDS]) | st.uuids(version=4).map(str)
-)
+schemathesis.openapi.format("uuid", st.sampled_from([*IDS, *HOLDS]) | st.uuids(version=4).map(str))

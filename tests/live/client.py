@@ -88,7 +88,10 @@ class LiveClient:
             raise Refused(self.refused) from None
 
     async def close(self) -> None:
+        websocket = self.io.eio.ws
         await self.io.shutdown()
+        if websocket is not None:  # the library leaves it open if the server ends the connection
+            await websocket.close()
         await self._http.close()
         for task in self._resuming:
             task.cancel()
