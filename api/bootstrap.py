@@ -132,8 +132,7 @@ async def running_services(
         await stack.enter_async_context(feed.running(runtime_dsn))
         door = await stack.enter_async_context(
             running_sockets(
-                engine=running.engine,
-                pool=running.pool,
+                running=running,
                 feed=feed,
                 authenticator=authenticator,
                 limiter=limiter,

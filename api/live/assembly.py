@@ -21,13 +21,12 @@ from api.live.sockets import LiveSockets
 from api.live.subscribing import Subscribing
 from infra.access import Authenticator
 from infra.circuits import Circuits
-from infra.engine import BookingEngine
+from infra.engine import RunningEngine
 from infra.identity import new_id
 from infra.limits import Limiter
 from infra.live import Feed
 from infra.live.presence import Presence
 from infra.live.presence_in_redis import SharedPlanners
-from infra.postgres.pool import Pool
 from infra.redis_circuit import circuit_to_redis
 from infra.telemetry.live_metrics import LiveMetrics
 from infra.telemetry.metrics import Metrics
@@ -40,8 +39,7 @@ LEAVE_SECONDS = 0.8
 @asynccontextmanager
 async def running_sockets(
     *,
-    engine: BookingEngine,
-    pool: Pool,
+    running: RunningEngine,
     feed: Feed,
     authenticator: Authenticator,
     limiter: Limiter,
@@ -55,8 +53,7 @@ async def running_sockets(
     """Has clients connect by Socket.IO.
 
     Args:
-        engine: knows which bookings and resources there are.
-        pool: connections of `booking_api`.
+        running: knows which bookings and resources there are.
         feed: what happens.
         authenticator: knows whom a key or token speaks for.
         limiter: knows how much they may ask.
@@ -72,7 +69,7 @@ async def running_sockets(
         Where they come in.
     """
     counted = LiveMetrics()
-    known, halls = KnownThings(engine), Halls(counted)
+    known, halls = KnownThings(running.engine), Halls(counted)
     async with AsyncExitStack() as stack:
         relay = shared = None
         if guards.redis_url is not None:
@@ -94,7 +91,7 @@ async def running_sockets(
         draining.when_begun(lambda: sockets.close(LEAVE_SECONDS))
         await stack.enter_async_context(sockets.running())
         listened = sockets.has if relay is None else lambda _tenant_id: True
-        await stack.enter_async_context(conflicts.told(pool, sockets.io, listened))
+        await stack.enter_async_context(conflicts.told(running.pool, sockets.io, listened))
         yield Door(sockets, cors, guards.sockets)
 
 

@@ -1,7 +1,7 @@
 """Where Socket.IO comes in: what is no part of it is answered here, and as a problem.
 
 Polls are requests like others, with a line in the log and their ids. They show no Authorization:
-the session that they name was given to whoever has signed in over it. WebSockets have this door too.
+the session that they name was given to whoever has signed in over it.
 """
 
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ Transport = Literal["websocket", "polling"]
 
 PATIENCE_SECONDS = 10.0
 
-# A poll brings all that waits. The library takes no more than 16 messages of one, unless it is told.
+# A poll brings all that waits. The library takes 16 messages of one, unless it is told otherwise.
 engineio.payload.Payload.max_decode_packets = 10_000
 
 

@@ -70,8 +70,17 @@ class LiveStudio:
             answer = await self.client.post("/v1/commands", json=body)
             assert all(each["status"] == 201 for each in answer.json()["results"]), answer.text
 
-    async def try_to_book(self, *resource_ids: str, at: int, **more: object) -> httpx.Response:
-        return await self.client.post(
+    @asynccontextmanager
+    async def other_client(self, address: str, role: Role) -> AsyncIterator[httpx.AsyncClient]:
+        """Whoever has the key of a role, at some server."""
+        headers = {"Authorization": f"Bearer {self.keys[role]}"}
+        async with httpx.AsyncClient(base_url=address, headers=headers) as client:
+            yield client
+
+    async def try_to_book(
+        self, *resource_ids: str, at: int, client: httpx.AsyncClient | None = None, **more: object
+    ) -> httpx.Response:
+        return await (client or self.client).post(
             "/v1/bookings", json={**_new_booking(resource_ids, at), **more}
         )
 
@@ -95,6 +104,7 @@ class Served:
     services: Services
     database: Database
     server: uvicorn.Server
+    redis_url: str = ""
 
     @property
     def sockets(self) -> LiveSockets:
@@ -143,7 +153,8 @@ async def served(
             address = f"http://127.0.0.1:{door.getsockname()[1]}"
             await knocking.get(f"{address}/livez")
         try:
-            yield Served(address, services, database, server)
+            redis_url = (guards and guards.redis_url) or ""
+            yield Served(address, services, database, server, redis_url)
         finally:
             services.draining._end_what_lasts()
             server.should_exit = True

@@ -15,7 +15,7 @@ from pydantic_core import from_json, to_json
 from structlog.testing import capture_logs
 
 from api.issuers import issuers_of
-from infra.access import ApiKeys, issue_api_key, list_api_keys, revoke_api_key
+from infra.access import BearerAuthenticator, issue_api_key, list_api_keys, revoke_api_key
 from infra.database import Database
 from infra.errors import Overloaded
 from infra.settings import Settings
@@ -109,9 +109,9 @@ async def test_a_key_that_expires_ends_its_connections(
 async def test_a_key_that_is_revoked_ends_its_connections(
     serving: Served, planners: LiveStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = serving.services.authenticator._api_keys
-    assert isinstance(keys, ApiKeys)
-    monkeypatch.setattr(keys, "_trust_seconds", 0.1)
+    authenticator = serving.services.authenticator
+    assert isinstance(authenticator, BearerAuthenticator)
+    monkeypatch.setattr(authenticator._api_keys, "_trust_seconds", 0.1)
     async with (
         connected(serving.address, planners.keys["viewer"]) as client,
         connected(serving.address, planners.keys["booker"]) as colleague,
@@ -161,22 +161,22 @@ async def test_a_token_is_replaced_before_it_expires(
     )
     leeway = 5
     short = _token(issuer, exp=time.time() - leeway + 1)
-    async with served(live_database, issuers=issuers_of(settings)) as serving:
-        async with (
-            connected(serving.address, short) as forgetful,
-            connected(serving.address, short) as careful,
-        ):
-            for wrong, kind in [
-                (_token(issuer, sub="user_2"), "forbidden"),  # somebody else
-                (_token(issuer, o={"id": "org_9", "rol": "admin"}), "forbidden"),
-                ("bk_wrong", "unauthenticated"),
-                (7, "validation-failed"),
-            ]:
-                answer = await careful.ask("auth.refresh", {"token": wrong})
-                assert answer["problem"]["type"] == f"/problems/{kind}"
-            assert await careful.ask("auth.refresh", {"token": _token(issuer)}) == {"ok": True}
-            await _ends(forgetful)
-            assert (await careful.ask("subscribe", {}))["ok"]
+    async with (
+        served(live_database, issuers=issuers_of(settings)) as serving,
+        connected(serving.address, short) as forgetful,
+        connected(serving.address, short) as careful,
+    ):
+        for wrong, kind in [
+            (_token(issuer, sub="user_2"), "forbidden"),  # somebody else
+            (_token(issuer, o={"id": "org_9", "rol": "admin"}), "forbidden"),
+            ("bk_wrong", "unauthenticated"),
+            (7, "validation-failed"),
+        ]:
+            answer = await careful.ask("auth.refresh", {"token": wrong})
+            assert answer["problem"]["type"] == f"/problems/{kind}"
+        assert await careful.ask("auth.refresh", {"token": _token(issuer)}) == {"ok": True}
+        await _ends(forgetful)
+        assert (await careful.ask("subscribe", {}))["ok"]
 
 
 async def test_the_client_is_told_why_it_may_not_come_in(serving: Served) -> None:
