@@ -67,6 +67,14 @@ class LiveClient:
             randomization_factor=0.5,
             http_session=self._http,
         )
+        self.raw: list[str] = []  # all that came, as it came
+        handle = self.io.eio.handlers["message"]
+
+        async def tapped(data: object) -> None:
+            self.raw.append(str(data))
+            await handle(data)
+
+        self.io.eio.on("message", tapped)
         self.io.on("connect", self._connected)
         self.io.on("connect_error", self._not_connected)
         self.io.on("change", self._change)
