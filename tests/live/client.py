@@ -124,6 +124,10 @@ class LiveClient:
         async with asyncio.timeout(PATIENCE_SECONDS), self._some:
             await self._some.wait_for(holds)
 
+    async def reaches(self, room: FollowedRoom, position: int) -> None:
+        """Wait until a room is at a position, or after it."""
+        await self.until(lambda: room.last is not None and room.last >= position)
+
     async def _subscribe(self, room: FollowedRoom) -> Json:
         body = {**room.name} if room.last is None else {**room.name, "after": room.last}
         answer = await self.ask("subscribe", body)

@@ -29,7 +29,8 @@ from infra.database import Database
 from infra.master_key import MasterKey
 
 FIRST_HOUR = datetime(2027, 3, 1, tzinfo=UTC)
-MASTER_KEY = MasterKey(secrets.token_bytes(32))
+MASTER_KEY_BYTES = secrets.token_bytes(32)
+MASTER_KEY = MasterKey(MASTER_KEY_BYTES)
 _SLUGS = count(1)
 
 
@@ -54,7 +55,7 @@ class LiveStudio:
     ) -> dict[str, Any]:
         """The next free hour of the first of the resources, unless it is said which."""
         hour = next(self.hours.setdefault(resource_ids[0], count())) if at is None else at
-        answer = await self.try_to_book(*resource_ids, at=hour, **more)
+        answer = await self.try_to_book(*resource_ids, at=hour, title=title)
         assert answer.status_code == 201, answer.text
         booked: dict[str, Any] = answer.json()
         return booked
@@ -78,10 +79,14 @@ class LiveStudio:
             yield client
 
     async def try_to_book(
-        self, *resource_ids: str, at: int, client: httpx.AsyncClient | None = None, **more: object
+        self,
+        *resource_ids: str,
+        at: int,
+        client: httpx.AsyncClient | None = None,
+        title: str = "Pilot",
     ) -> httpx.Response:
         return await (client or self.client).post(
-            "/v1/bookings", json={**_new_booking(resource_ids, at), **more}
+            "/v1/bookings", json={**_new_booking(resource_ids, at), "title": title}
         )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -50,7 +50,7 @@ def actors(body: Json) -> set[str]:
     return {planner["actor"] for planner in body["planners"]}
 
 
-async def _actor(studio: LiveStudio, client: LiveClient, stage: str) -> str:
+async def _actor(client: LiveClient, stage: str) -> str:
     """Whom a client speaks for, as presence names them."""
     answer = await client.ask("presence.enter", {"resource_id": stage, "day": "2030-01-01"})
     await client.ask("presence.leave", {"resource_id": stage, "day": "2030-01-01"})
@@ -69,7 +69,7 @@ async def _told_of_conflict(studio: LiveStudio, holder: Served, refuser: Served)
         booked = await studio.book(stage, at=5)
         await who_watches.follow(booking_id=booked["id"])
         await who_does_not.follow(resource_id=stage)
-        refused_by = await _actor(studio, who_is_refused, stage)
+        refused_by = await _actor(who_is_refused, stage)
         async with studio.other_client(refuser.address, "booker") as wants_it:
             answer = await studio.try_to_book(stage, at=5, client=wants_it)
         assert answer.status_code == 409
@@ -215,7 +215,7 @@ async def test_bookings_go_on_without_redis_and_presence_and_conflicts_come_back
             try:
                 for _ in range(5):
                     last = (await studio.book(stage))["position"]
-                    await two.until(lambda last=last: room.last == last)  # type: ignore[misc]  # mypy infers no lambda with a default
+                    await two.reaches(room, last)
                     alone = await two.ask("presence.enter", place)
                     assert len(actors(alone)) == 1  # of its own process
                     await two.ask("presence.leave", place)
@@ -239,7 +239,9 @@ async def test_bookings_go_on_without_redis_and_presence_and_conflicts_come_back
 
 async def _meet_again(client: LiveClient, place: Json) -> None:
     async with asyncio.timeout(10):
-        while len(actors(await client.ask("presence.enter", place))) < 2:
+        while True:
+            if len(actors(await client.ask("presence.enter", place))) == 2:
+                return
             await asyncio.sleep(0.1)
 
 
