@@ -1,8 +1,10 @@
 """A server with sockets, in the test's own process and event loop, and studios that use it."""
 
 import asyncio
+import gc
 import secrets
 import socket
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 import uvicorn
 
 from api.app import build_app
@@ -28,6 +31,11 @@ from infra.access import ROLES, Role, create_api_key, create_tenant
 from infra.database import Database
 from infra.master_key import MasterKey
 
+IN_THE_LOOP_OF_THE_MODULE = [
+    pytest.mark.asyncio(loop_scope="module"),
+    # Of python-socketio's client, where the server ends a connection.
+    pytest.mark.filterwarnings("ignore:Unclosed connection:ResourceWarning"),
+]
 FIRST_HOUR = datetime(2027, 3, 1, tzinfo=UTC)
 MASTER_KEY_BYTES = secrets.token_bytes(32)
 MASTER_KEY = MasterKey(MASTER_KEY_BYTES)
@@ -51,7 +59,7 @@ class LiveStudio:
         return str(answer.json()["id"])
 
     async def book(
-        self, *resource_ids: str, at: int | None = None, **more: object
+        self, *resource_ids: str, at: int | None = None, title: str = "Pilot"
     ) -> dict[str, Any]:
         """The next free hour of the first of the resources, unless it is said which."""
         hour = next(self.hours.setdefault(resource_ids[0], count())) if at is None else at
@@ -164,3 +172,6 @@ async def served(
             services.draining._end_what_lasts()
             server.should_exit = True
             await serving
+            with warnings.catch_warnings():  # the clients' library leaves connections open
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()

@@ -15,9 +15,9 @@ from api.live.library import MAX_MESSAGE_BYTES, telling
 from infra.database import Database
 from tests.live.client import connected
 from tests.live.raw import RawSession
-from tests.live.serving import LiveStudio, Served, served
+from tests.live.serving import IN_THE_LOOP_OF_THE_MODULE, LiveStudio, Served, served
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = IN_THE_LOOP_OF_THE_MODULE
 
 
 @pytest.fixture(scope="module", autouse=True)

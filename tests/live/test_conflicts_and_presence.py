@@ -19,10 +19,10 @@ from infra.live.presence import Place, Presence
 from infra.live.presence_in_redis import SharedPlanners
 from infra.redis_circuit import circuit_to_redis
 from tests.live.client import Json, LiveClient, connected
-from tests.live.serving import LiveStudio, Served, served
+from tests.live.serving import IN_THE_LOOP_OF_THE_MODULE, LiveStudio, Served, served
 from tests.redis_server import RedisServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = IN_THE_LOOP_OF_THE_MODULE
 
 DAY = "2027-03-01"
 

@@ -19,10 +19,10 @@ from infra.database import Database
 from infra.wrapped_secrets import open_secrets
 from tests.live.client import LiveClient, Transport, connected
 from tests.live.nginx import nginx_before
-from tests.live.serving import MASTER_KEY, MASTER_KEY_BYTES, LiveStudio
+from tests.live.serving import IN_THE_LOOP_OF_THE_MODULE, MASTER_KEY, MASTER_KEY_BYTES, LiveStudio
 from tests.redis_server import RedisServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = IN_THE_LOOP_OF_THE_MODULE
 
 ROOT = Path(__file__).parents[2]
 _LISTENS = re.compile(rb"listens at (http://\S+:\d+)")

@@ -23,9 +23,9 @@ from tests.access.tokens.conftest import ORIGIN, Door
 from tests.access.tokens.local_issuer import FIRST, LocalIssuer, serving_issuer
 from tests.live.client import Json, LiveClient, Refused, Transport, connected
 from tests.live.raw import RawSession
-from tests.live.serving import LiveStudio, Served, served
+from tests.live.serving import IN_THE_LOOP_OF_THE_MODULE, LiveStudio, Served, served
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = IN_THE_LOOP_OF_THE_MODULE
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,9 +9,9 @@ import pytest
 from api.live import socket as live_socket
 from infra.live import tenant_feed
 from tests.live.client import FollowedRoom, Transport, connected
-from tests.live.serving import LiveStudio, Served
+from tests.live.serving import IN_THE_LOOP_OF_THE_MODULE, LiveStudio, Served
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = IN_THE_LOOP_OF_THE_MODULE
 
 
 def positions_of(studio_log: list[dict[str, object]], thing: str) -> list[int]:
