@@ -10,6 +10,7 @@ from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
+from api.live.door import Door
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
@@ -63,6 +64,7 @@ class Services:
         signing_keys: what checkpoints of logs are signed with, and were.
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
+        door: where clients come in by Socket.IO.
     """
 
     engine: BookingEngine
@@ -93,6 +95,7 @@ class Services:
     signing_keys: TrustedKeys
     listeners: Admission
     feed: Feed
+    door: Door
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.
