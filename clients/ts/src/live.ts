@@ -34,7 +34,8 @@ export class Live {
 
   constructor(options: LiveOptions) {
     this.#options = options;
-    this.socket = io(options.url, { ...options.socket, auth: (show) => void this.#signIn(show) });
+    const query = { affinity: crypto.randomUUID() }; // by which a proxy brings all polls to the same process
+    this.socket = io(options.url, { query, ...options.socket, auth: (show) => void this.#signIn(show) });
     this.socket.on("change", (change) => this.#rooms.get(key(change.room))?.take(change));
     this.socket.on("heartbeat", (beat) => this.#rooms.get(key(beat.room))?.beat(beat));
     this.socket.on("snapshot_required", ({ room }) => this.#rooms.get(key(room))?.readAnew());

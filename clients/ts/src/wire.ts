@@ -29,7 +29,7 @@ export interface ServerEvents {
   snapshot_required: (stopped: { room: Change["room"]; position: number }) => void;
   conflict: (conflict: Conflict) => void;
   presence: (presence: Day & Planners) => void;
-  "auth.expired": () => void;
+  "auth.expired": (why: { problem: Problem }) => void;
 }
 
 export interface ClientEvents {
