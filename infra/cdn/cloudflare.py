@@ -13,7 +13,6 @@ from pydantic_core import from_json
 
 from infra.cdn.purger import PurgeFailed
 
-ENDPOINT = "https://api.cloudflare.com/client/v4"
 CONNECT_SECONDS, TOTAL_SECONDS = 3.0, 8.0
 LARGEST_ANSWER = 64 * 1024  # bytes
 LONGEST_RETRY_AFTER = 3600.0
@@ -36,15 +35,13 @@ class Cloudflare:
 
     @classmethod
     @asynccontextmanager
-    async def reached(
-        cls, zone_id: str, token: str, endpoint: str = ENDPOINT
-    ) -> AsyncIterator[Self]:
+    async def reached(cls, endpoint: str, zone_id: str, token: str) -> AsyncIterator[Self]:
         """Have its API at hand.
 
         Args:
+            endpoint: where the API is.
             zone_id: whose cache.
             token: with the permission Cache Purge for that zone.
-            endpoint: where the API is.
 
         Yields:
             What purges; its connections are closed in the end.
