@@ -18,6 +18,7 @@ from api.guards import Guards, guards_of
 from api.issuers import Issuers, issuers_of, vouching
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
+from api.public_pages import PublicPages
 from api.readiness import Readiness
 from api.services import Services, provide
 from infra.access import ApiKeys, BearerAuthenticator
@@ -30,6 +31,7 @@ from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
+from infra.publishing import PublicTokens
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
@@ -127,6 +129,9 @@ async def running_services(
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
             signing_keys=signing_keys or TrustedKeys(),
+            public_pages=PublicPages(
+                tokens=PublicTokens(running.secrets.public_link), purged=guards.cdn_purged
+            ),
         )
         async with api_keys.last_uses.written(), lag_watch.running():
             yield services

@@ -21,6 +21,10 @@ _NOTHING_TO_QUOTE = re.compile(r"[A-Za-z0-9/._~-]*")
 FEEDS = "/v1/calendar-feeds/"
 """Before the key in the address of a calendar feed: calendar programs can send no header."""
 
+PUBLIC = "/v1/public/availability/"
+"""Before the token in the address of what is public; PUBLIC_PAGE behind that of a page."""
+
+PUBLIC_PAGE = ".html"
 _FEED = ".ics"
 _SCOPE_KEY = "booking.call"
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -64,10 +68,12 @@ class Call:
     def instance(self) -> str:
         """Its path as a URI reference: for problems (RFC 9457), and for log lines of one line.
 
-        The key in the address of a feed is not told again.
+        The key in the address of a feed is not told again, nor is the token of what is public.
         """
         if self.path.startswith(FEEDS):
             return f"{FEEDS}***{_FEED}"
+        if self.path.startswith(PUBLIC):
+            return f"{PUBLIC}***{PUBLIC_PAGE if self.path.endswith(PUBLIC_PAGE) else ''}"
         if _NOTHING_TO_QUOTE.fullmatch(self.path):
             return self.path
         return quote(self.path, safe=_PATH_CHARACTERS)

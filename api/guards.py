@@ -18,6 +18,7 @@ class Guards:
         redis_url: where the buckets are that all processes share; None for each its own.
         cors_origins: whose pages may read answers.
         metrics_token: the operator's.
+        cdn_purged: whether a CDN in front is told what has changed.
     """
 
     limits: DefaultLimits = field(default_factory=DefaultLimits)
@@ -25,6 +26,7 @@ class Guards:
     redis_url: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
+    cdn_purged: bool = False
 
 
 def guards_of(settings: Settings) -> Guards:
@@ -42,4 +44,5 @@ def guards_of(settings: Settings) -> Guards:
         redis_url=settings.redis_url,
         cors_origins=settings.cors_origins,
         metrics_token=settings.metrics_token,
+        cdn_purged=settings.cloudflare_zone_id is not None,
     )

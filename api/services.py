@@ -11,6 +11,7 @@ from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
+from api.public_pages import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.customer_vault import CustomerVault
@@ -58,6 +59,7 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        public_pages: what is shared by those who read without a key.
     """
 
     engine: BookingEngine
@@ -85,6 +87,7 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    public_pages: PublicPages
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

@@ -13,7 +13,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from domain.ids import TenantId
-from infra.cdn.purger import MOST_TAGS, Purger, PurgeFailed
+from infra.cdn.purger import MOST_TAGS, PurgeFailed, Purger
 from infra.cdn.tags import resource_tag
 from infra.circuit_breaker import CircuitBreaker, CircuitOpen, State
 from infra.limits.allowance import NOT_LIMITED, Allowance, limits_of
@@ -210,7 +210,8 @@ class PublicPageFollower:
             await asyncio.sleep(taken.wait)
 
     def _backoff(self, failures: int) -> float:
-        longest = min(self._backoff_seconds * 2 ** min(failures - 1, 20), LONGEST_BACKOFF_SECONDS)
+        doubled: int = 2 ** min(failures - 1, 20)
+        longest = min(self._backoff_seconds * doubled, LONGEST_BACKOFF_SECONDS)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - so that not all come at once
 
 

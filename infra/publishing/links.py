@@ -1,6 +1,6 @@
 """The links of resources: made, found and revoked by their tenant."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow, class_row
 
 from domain.ids import ResourceId, TenantId
 from infra.identity import new_id
+from infra.publishing.tokens import Published
 
 # A link that is in force stays as it is. What was public before under another link may still be
 # kept by a CDN: it counts as changed with the revocation, not here.
@@ -41,6 +42,18 @@ select resource_id, link_id, made_at, made_by
   from booking.public_link
  where tenant_id = %(tenant_id)s and resource_id = %(resource_id)s and revoked_at is null
 """
+# The names and the clock that a page goes by.
+_OPEN = """
+select resource.name, resource.timezone, statement_timestamp() as now
+  from booking.public_link link
+  join booking.resource resource
+    on resource.tenant_id = link.tenant_id
+   and resource.resource_id = link.resource_id
+ where link.tenant_id = %(tenant_id)s
+   and link.resource_id = %(resource_id)s
+   and link.link_id = %(link_id)s
+   and link.revoked_at is null
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,21 @@ class PublicLink:
     link_id: UUID
     made_at: datetime
     made_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLink:
+    """What a link opens.
+
+    Attributes:
+        name: of the resource.
+        timezone: IANA name of the zone it stands in.
+        now: by the database's clock.
+    """
+
+    name: str
+    timezone: str
+    now: datetime
 
 
 async def publish(
@@ -113,4 +141,19 @@ async def find_link(
     which = {"tenant_id": tenant_id, "resource_id": resource_id}
     async with conn.cursor(row_factory=class_row(PublicLink)) as cursor:
         await cursor.execute(_FIND, which)
+        return await cursor.fetchone()
+
+
+async def open_link(conn: AsyncConnection[TupleRow], published: Published) -> OpenedLink | None:
+    """Follow a link.
+
+    Args:
+        conn: in a transaction of the tenant that it names.
+        published: what its token names.
+
+    Returns:
+        What it opens; None where it is not in force any more.
+    """
+    async with conn.cursor(row_factory=class_row(OpenedLink)) as cursor:
+        await cursor.execute(_OPEN, asdict(published))
         return await cursor.fetchone()

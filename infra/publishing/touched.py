@@ -1,6 +1,7 @@
 """Which resources' public pages are others after some events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -65,7 +66,8 @@ async def resources_touched(
             },
         )
         async for topic, state in cursor:
-            touched |= _claimed(upcast(topic, from_json(state))["resource_ids"])
+            facts: Mapping[str, Any] = upcast(topic, from_json(state))
+            touched |= _claimed(facts["resource_ids"])
     return touched
 
 

@@ -49,6 +49,7 @@ RULES = [
     (r".*/end_time", "Expected at most 366 days", "A booking lasts at most 366 days."),
     (r"/query/to", "Expected a time after from", "The same, of a window."),
     (r"/query/to", "Expected a date after from", "The same, of days."),
+    (r"/query/(from|to)", "Expected a day that is", "What is public is so from day to day."),
     (r".*/hold_expires_at", "Expected a time in the future", "A hold begins before it ends."),
     (r".*/hold_expires_at", "Only a booking with status held", "Only holds expire."),
     (r".*/resource_ids(/\d+)?", "There is no such resource", "unknown-resource: 422."),

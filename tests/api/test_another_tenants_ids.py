@@ -49,6 +49,8 @@ NAMES_NOTHING = {
     "GET /v1/checkpoints",
     "GET /v1/events",
     "GET /v1/calendar-feeds/{key}.ics",
+    "GET /v1/public/availability/{token}",
+    "GET /v1/public/availability/{token}.html",
     "GET /v1/usage",
     "GET /metrics",
 }

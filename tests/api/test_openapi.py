@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from api.app import build_app
+from api.open_paths import is_open
 from api.problems.catalogue import CATALOGUE
 from api.schemas import (
     audit_trail,
@@ -24,6 +25,7 @@ from api.schemas import (
     forgetting,
     health,
     problem,
+    public_availability,
     refusals,
     resource_bodies,
     resource_forms,
@@ -46,8 +48,8 @@ OPERATIONS = [
 ]
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
-    command_forms, customer, events, forgetting, health, problem, refusals, resource_bodies,
-    resource_forms, usage, utilisation,
+    command_forms, customer, events, forgetting, health, problem, public_availability, refusals,
+    resource_bodies, resource_forms, usage, utilisation,
 )  # fmt: skip
 MODELS = sorted(
     {
@@ -121,9 +123,8 @@ def test_an_operation_says_what_it_does(path: str, operation: Node) -> None:
     assert operation["description"]
     assert operation["tags"]
     takes_no_key = operation.get("security") == []
-    is_open = not path.startswith("/v1/") and path != "/metrics"
-    assert takes_no_key == (is_open or "{key}" in path)
-    assert is_open == ("x-permission" not in operation)
+    assert takes_no_key == (is_open(path) or "{key}" in path)
+    assert is_open(path) == ("x-permission" not in operation)
 
 
 @pytest.mark.parametrize(("path", "operation"), OPERATIONS)
