@@ -18,7 +18,7 @@ from api.guards import Guards, guards_of
 from api.issuers import Issuers, issuers_of, vouching
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
-from api.public_pages import PublicPages
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from api.services import Services, provide
 from infra.access import ApiKeys, BearerAuthenticator

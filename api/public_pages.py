@@ -1,7 +1,6 @@
 """Public pages: which days they show, what is read for them, and how long it may be kept."""
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
@@ -14,11 +13,12 @@ from api.anonymous_callers import AnonymousCallers
 from api.call import call_of
 from api.problems.catalogue import NOT_FOUND
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.publishing import PublicPages
 from api.rate_limits import rate_limited
 from domain.period import Period
 from infra.cdn import resource_tag, tenant_tag
 from infra.postgres.pool import Pool, reading
-from infra.publishing import OpenedLink, PublicTokens, Published, open_link
+from infra.publishing import OpenedLink, Published, open_link
 from projections.position import read_head
 from projections.reservation.availability import FreePeriod, read_availability
 from projections.reservation.first_expiry import seconds_to_first_expiry
@@ -37,21 +37,6 @@ REVALIDATE_SECONDS = 30
 
 _ON_THE_WAY = 1
 """Seconds that an answer may need to whoever keeps it, and counts its age from there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicPages:
-    """What all requests for public pages share.
-
-    Attributes:
-        tokens: makes and reads the addresses.
-        purged: whether a CDN is told what has changed.
-        callers: bounds those who read.
-    """
-
-    tokens: PublicTokens
-    purged: bool = False
-    callers: AnonymousCallers = field(default_factory=lambda: AnonymousCallers(time.monotonic))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
-from api.public_pages import PublicPages
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.customer_vault import CustomerVault

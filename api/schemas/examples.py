@@ -46,9 +46,7 @@ CALENDAR_FEED = "\r\n".join(
 )
 
 PUBLIC_LINK_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9f06"
-PUBLIC_TOKEN = (  # noqa: S105 - of no installation
-    "AZgdKnwAej6PEFscbi2dBAGYHSp8AHo-jxBbHG4tnQEBmB0qfAB6Po8QWxxuLZ8GUGFnZXMtYXJlLXB1YmxpYw"
-)
+PUBLIC_TOKEN = "AZgdKnwAej6PEFscbi2dBAGYHSp8AHo-jxBbHG4tnQEBmB0q"  # noqa: S105 - of no installation
 PUBLIC_PATH = f"/v1/public/availability/{PUBLIC_TOKEN}"
 PUBLIC_HTML = '<!doctype html>\n<html lang="en">\n<title>Stage A: when it is free</title>\n…'
 
