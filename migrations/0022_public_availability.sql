@@ -34,6 +34,5 @@ create policy api_own_tenant on booking.public_link_checkpoint to booking_api
 
 grant select, update (changes, stale_since) on booking.public_link to booking_projector;
 grant select, update (seq) on booking.public_link_checkpoint to booking_projector;
-grant select, insert (tenant_id, resource_id, link_id, made_by),
-      update (link_id, made_at, made_by, revoked_at, changes, stale_since) on booking.public_link to booking_api;
+grant select, insert, update (link_id, made_at, made_by, revoked_at, changes, stale_since) on booking.public_link to booking_api;
 grant select, insert on booking.public_link_checkpoint to booking_api;

@@ -139,8 +139,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "projection_lag": {"background": "all select", "projector": "all select insert update"},
     "public_link": {
-        "api": "own select insert(tenant_id,resource_id,link_id,made_by)"
-        " update(link_id,made_at,made_by,revoked_at,changes,stale_since)",
+        "api": "own select insert update(link_id,made_at,made_by,revoked_at,changes,stale_since)",
         "projector": "all select update(changes,stale_since)",
     },
     "public_link_checkpoint": {"api": "own select insert", "projector": "all select update(seq)"},
