@@ -184,7 +184,7 @@ def _count(request: Request, callers: AnonymousCallers, published: Published) ->
 def _headers(
     published: Published, position: int, ends: list[float], *, purged: bool
 ) -> dict[str, str]:
-    longest = max(0, int(min(ends, default=CDN_SECONDS)) - _ON_THE_WAY)
+    longest = max(0, int(min(ends) - _ON_THE_WAY)) if ends else CDN_SECONDS
     browser = min(BROWSER_SECONDS, longest)
     cdn = min(CDN_SECONDS, longest) if purged else browser
     return {

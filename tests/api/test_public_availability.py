@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from fastapi.routing import APIRoute
 from httpx import AsyncClient, Response
+from pydantic import JsonValue
 from structlog.typing import EventDict
 
 from api.anonymous_callers import PLACES, AnonymousCallers
@@ -25,10 +26,11 @@ from api.guards import Guards
 from api.open_paths import is_open
 from api.public_pages import CDN_SECONDS, DAYS_AHEAD, DAYS_BACK, MOST_DAYS
 from api.services import Services, provide
-from domain.ids import TenantId
+from domain.ids import ResourceId, TenantId
 from infra.database import Database
 from infra.identity import new_id
 from infra.master_key import MasterKey
+from infra.projecting import ProjectionRunner
 from infra.publishing import PublicTokens, Published
 from tests.api.conftest import Json, Studio, assert_problem, make_studio, pointers
 from tests.clock import Clock
@@ -36,7 +38,10 @@ from tests.clock import Clock
 VIENNA = ZoneInfo("Europe/Vienna")
 TODAY = datetime.now(VIENNA).date()
 PRIVATE = ("Pilot of a secret film", "Ada Lovelace", "ada@example.org", "Bring cake", "PO-4711")
-CSP = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CSP = (
+    "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 CDN = "public, max-age={}, stale-while-revalidate=30, stale-if-error=3600"
 
 
@@ -49,20 +54,17 @@ def at(number: int, hour: float = 0) -> str:
     return (midnight + timedelta(hours=hour)).isoformat()
 
 
-async def booked(studio: Studio, stage: str, number: int, hour: float, **fields: object) -> Json:
+async def booked(studio: Studio, stage: str, number: int, hour: float, **fields: JsonValue) -> Json:
     title, name, email, notes, reference = PRIVATE
-    return await studio.booking(
-        stage,
-        **{
-            "title": title,
-            "customer": {"id": "c-1", "name": name, "email": email},
-            "notes": notes,
-            "reference": reference,
-            "start_time": at(number, hour),
-            "end_time": at(number, hour + 2),
-            **fields,  # type: ignore[arg-type] - whatever JSON has
-        },
-    )
+    told: Json = {
+        "title": title,
+        "customer": {"id": "c-1", "name": name, "email": email},
+        "notes": notes,
+        "reference": reference,
+        "start_time": at(number, hour),
+        "end_time": at(number, hour + 2),
+    }
+    return await studio.booking(stage, **(told | fields))
 
 
 async def link_of(studio: Studio, resource: str) -> Json:
@@ -255,15 +257,14 @@ async def test_a_token_that_was_altered_opens_nothing(studio: Studio, other_stud
     raw = base64.urlsafe_b64decode(token + "==")
     theirs = await link_of(other_studio, await other_studio.resource())
     other = base64.urlsafe_b64decode(str(theirs["data_path"]).rpartition("/")[2] + "==")
-    forged = PublicTokens(bytes(32)).make(
-        Published(TenantId(UUID(bytes=raw[:16])), *(UUID(bytes=raw[n : n + 16]) for n in (16, 32)))  # type: ignore[arg-type]
-    )
+    tenant, resource, made = (UUID(bytes=raw[place : place + 16]) for place in (0, 16, 32))
+    published = Published(TenantId(tenant), ResourceId(resource), made)
+    forged = PublicTokens(bytes(32)).make(published)
     altered = [bytes([*raw[:n], raw[n] ^ 1, *raw[n + 1 :]]) for n in range(len(raw))]
     altered += [
         raw[:16] + other[16:],
         other[:16] + raw[16:],
         raw[:48] + other[48:],
-        b"",
         raw[:-1],
         raw + b"\0",
     ]
@@ -395,7 +396,8 @@ async def test_nothing_is_kept_beyond_the_expiry_of_a_hold_that_it_shows(
         # Once they have expired, what they held is free, by itself.
         with psycopg.connect(database.owner_dsn) as owner:
             owner.execute(
-                "update booking.reservation set hold_expires_at = now() where hold_expires_at < now() + interval '1 h'"
+                "update booking.reservation set hold_expires_at = now() "
+                "where hold_expires_at < now() + interval '1 h'"
             )
         free = (await seen(studio, data, (8, 14))).json()["free"]
         assert [(one["start_time"], one["end_time"]) for one in free] == [utc(8, 14)]
@@ -425,24 +427,37 @@ def near_midnight() -> str:
     return f"Etc/GMT+{hours}" if hours <= 12 else f"Etc/GMT-{24 - hours}"
 
 
-async def test_nothing_that_needs_a_key_is_public(studio: Studio) -> None:
+async def test_nothing_that_needs_a_key_is_public(
+    studio: Studio, projector: ProjectionRunner
+) -> None:
     """No answer to whoever shows one may be kept by a cache that others read from."""
     stage = await studio.resource()
     booking = await booked(studio, stage, 1, 9)
     await link_of(studio, stage)
-    paths = {
+    await projector.catch_up()
+    queries = [
+        "",
+        f"?resource_id={stage}&from={at(0)}&to={at(2)}",
+        f"?from={TODAY}&to={day(2)}",
+        f"?from={at(0)}&to={at(2)}",
+        f"?resource_id={stage}&from={TODAY}&to={day(2)}",
+    ]
+    streams = "text/event-stream"  # they end with the client, and say so in tests of their own
+    templates = {
         route.path
         for route in cast("Iterable[APIRoute]", build_app().routes)
         if "GET" in (route.methods or ()) and not is_open(route.path)
+        if streams not in str(getattr(route, "responses", ""))
     }
-    asked = set()
-    for template in paths:
+    asked, expected = set(), set()
+    for template in templates:
         path = template.replace("{resource_id}", stage).replace("{booking_id}", str(booking["id"]))
         client: AsyncClient = studio.client
         if "{key}" in path:
             path, client = path.replace("{key}", studio.keys["feed"]), studio.with_key(None)
-        for query in ("", f"?resource_id={stage}&from={at(0)}&to={at(2)}", f"?from={TODAY}&to={day(2)}",
-                      f"?from={at(0)}&to={at(2)}", f"?resource_id={stage}&from={TODAY}&to={day(2)}"):  # fmt: skip
+        if "{" not in path:
+            expected.add(template)
+        for query in queries:
             answer = await client.get(path + query.replace("+", "%2B"))
             if answer.status_code == 200:
                 asked.add(template)
@@ -450,13 +465,8 @@ async def test_nothing_that_needs_a_key_is_public(studio: Studio) -> None:
             assert "public" not in kept, path
             assert "no-store" in kept or "private" in kept, path
             assert not {"cdn-cache-control", "cache-tag", "surrogate-control"} & set(answer.headers)
-    # The feed reads a projection that nobody keeps up here; of the others, every one has answered.
-    assert paths - asked <= {
-        "/v1/calendar-feeds/{key}.ics",
-        "/v1/bookings",
-        "/v1/audit-trail",
-        "/v1/utilisation",
-    }
+    assert asked >= expected
+    assert len(asked) >= 15
 
 
 # Who reads too much

@@ -20,6 +20,12 @@ from tests.publishing.local_cloudflare import TOKEN, ZONE, LocalCloudflare, loca
 
 __all__ = ["master_key", "running", "studio"]
 
+_BEHIND = """
+select tenant_id
+  from booking.public_link_checkpoint
+  join booking.tenant_head using (tenant_id)
+ where public_link_checkpoint.seq < tenant_head.seq
+"""
 FollowerOf = AbstractAsyncContextManager[PublicPageFollower]
 
 
@@ -65,6 +71,11 @@ class Publishing:
                 "select resource_id from booking.public_link where stale_since is not null"
             )
             return {resource_id for (resource_id,) in rows}
+
+    def is_behind(self) -> bool:
+        """Whether events are still to be counted."""
+        with psycopg.connect(self.database.owner_dsn) as conn:
+            return bool(conn.execute(_BEHIND).fetchall())
 
     def checkpoint(self, tenant_id: TenantId) -> int:
         with psycopg.connect(self.database.owner_dsn) as conn:
