@@ -21,12 +21,15 @@ from api.operator import OperatorToken
 from api.publishing import PublicPages
 from api.readiness import Readiness
 from api.services import Services, provide
+from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
+from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_key_of, trusted_keys
 from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
+from infra.live import Feed
 from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
@@ -42,6 +45,7 @@ from infra.usage import Counting, UsageKeeper
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
+LISTENERS_AT_ONCE = 10_000
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -79,10 +83,16 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
+    circuits = Circuits(metrics.circuit)
     guards = guards or Guards()
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
     refusals = RefusalNotes(metrics.refusals_dropped)
+
+    def appended(tenant_id: TenantId, events: int, last: int) -> None:
+        usage.appended(tenant_id, events)
+        feed.appended(tenant_id, last)
+
     async with (
         running_engine(
             runtime_dsn,
@@ -90,14 +100,15 @@ async def running_services(
             metrics,
             connections=connections,
             ceilings=guards.ceilings,
-            appended=usage.appended,
+            appended=appended,
             refused=refusals.note,
         ) as running,
-        buckets_in_redis(guards.redis_url, changed=metrics.circuit) as shared_buckets,
+        buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         RefusalKeeper(running.pool, refusals).running(),
-        vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
+        vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
     ):
+        feed = Feed(running.pool, running.rounds)
         lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
         metrics.watch_queue(running.queue.waiting)
@@ -111,6 +122,7 @@ async def running_services(
             vault=running.vault,
             authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
+            circuits=circuits,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(running.secrets.cursor),
             fingerprints=Fingerprints(running.secrets.request_fingerprint),
@@ -132,8 +144,10 @@ async def running_services(
             public_pages=PublicPages(
                 tokens=PublicTokens(running.secrets.public_link), purged=guards.cdn_purged
             ),
+            listeners=Admission(LISTENERS_AT_ONCE),
+            feed=feed,
         )
-        async with api_keys.last_uses.written(), lag_watch.running():
+        async with api_keys.last_uses.written(), lag_watch.running(), feed.running(runtime_dsn):
             yield services
 
 
@@ -163,7 +177,7 @@ def create_app() -> FastAPI:
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()
-                with services.draining.after_sigterm(settings.drain_seconds):
+                with services.draining.after_signals(settings.drain_seconds):
                     yield {"client_seconds": settings.client_seconds}
 
     return build_app(lifespan)

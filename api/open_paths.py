@@ -4,7 +4,7 @@ The middleware goes by this list, and a test holds the routes against it: one th
 permission stands here, and one that declares a permission does not.
 """
 
-from api.call import PUBLIC
+from api.public_address import PUBLIC
 
 _PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems", "/webhooks/clerk"})
 _FOLDERS = ("/problems/", PUBLIC)

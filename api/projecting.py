@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from infra.circuits import Circuits
 from infra.postgres.pool import Pool, open_pool
 from infra.projecting import ProjectionRunner
 from infra.projecting.runner import TENANTS_AT_ONCE
@@ -48,6 +49,7 @@ async def _keep_cdn_fresh(pool: Pool, runtime_dsn: str, settings: Settings) -> N
         await PublicPageFollower(
             pool,
             cloudflare,
+            circuits=Circuits(),
             purges_a_minute=settings.cloudflare_purges_a_minute,
             clock=time.monotonic,
         ).run(runtime_dsn)

@@ -12,8 +12,8 @@ import re
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.types import Scope
 
-from api.call import PUBLIC
 from api.problems.pages import index_page
+from api.public_address import PUBLIC
 from api.public_page_html import STYLE
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]

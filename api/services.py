@@ -14,9 +14,11 @@ from api.operator import OperatorToken
 from api.publishing import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
+from infra.live import Feed
 from infra.pacing import Rounds
 from infra.people import ClerkWebhooks
 from infra.postgres.pool import Pool
@@ -41,6 +43,7 @@ class Services:
         vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
+        circuits: to all that it calls outside.
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
@@ -60,6 +63,8 @@ class Services:
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
         public_pages: what is shared by those who read without a key.
+        listeners: how many clients may listen at once.
+        feed: the logs of those tenants that somebody in this process looks at.
     """
 
     engine: BookingEngine
@@ -69,6 +74,7 @@ class Services:
     vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
+    circuits: Circuits
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints
@@ -88,6 +94,8 @@ class Services:
     cors: Cors
     signing_keys: TrustedKeys
     public_pages: PublicPages
+    listeners: Admission
+    feed: Feed
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

@@ -12,13 +12,13 @@ from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from api.call import PUBLIC, PUBLIC_PAGE
 from api.headers import is_known_already
 from api.openapi import headers
 from api.openapi.declaration import Answer, operation
 from api.problems import catalogue
 from api.problems.from_errors import window_too_full
 from api.problems.problem import ProblemError
+from api.public_address import PAGE, PUBLIC
 from api.public_page_html import page_html
 from api.public_pages import DAYS_AHEAD, DAYS_BACK, DAYS_SHOWN, MOST_DAYS, PublicPage, read_page
 from api.rendering import free_bodies
@@ -82,7 +82,7 @@ _ABOUT = (
 
 # Before the one without an ending, which would take the ending for a part of the token.
 @router.get(
-    PUBLIC + "{token}" + PUBLIC_PAGE,
+    PUBLIC + "{token}" + PAGE,
     **operation(
         "readPublicPage",
         tag="resources",

@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request
 from starlette.responses import Response
 
-from api.call import PUBLIC, PUBLIC_PAGE, call_of, tenant_of
+from api.call import call_of, tenant_of
 from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import ResourcePath
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
+from api.public_address import PAGE, PUBLIC
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.public_availability import PublicLinkBody, PublishForm
@@ -119,7 +120,7 @@ def _answered(services: Services, tenant_id: TenantId, link: PublicLink) -> Resp
         id=link.link_id,
         resource_id=link.resource_id,
         data_path=path,
-        page_path=path + PUBLIC_PAGE,
+        page_path=path + PAGE,
         made_at=link.made_at,
         made_by=link.made_by,
     )

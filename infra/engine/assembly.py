@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from infra.master_key import MasterKey
 from infra.pacing import Rounds
 from infra.postgres.pool import Pool, Waits, open_pool
 from infra.refusals.refusal import TellRefused
-from infra.usage.counting_door import CountingDoor
+from infra.usage.counting_door import Appended, CountingDoor
 from infra.wrapped_secrets import InstallationSecrets, open_secrets
 
 LAPSE = to_json({"topic": HoldLapsed.TOPIC, "state": "{}"})
@@ -68,7 +68,7 @@ async def running_engine(
     waits: Waits | None = None,
     connections: int = 10,
     ceilings: HoldCeilings = NO_CEILINGS,
-    appended: Callable[[TenantId, int], None] = lambda _tenant_id, _events: None,
+    appended: Appended = lambda _tenant_id, _events, _last: None,
     refused: TellRefused = lambda _tenant_id, _refused: None,
 ) -> AsyncIterator[RunningEngine]:
     """Runs an engine. On leaving, what waits in its queue is committed and answered first.
@@ -81,7 +81,7 @@ async def running_engine(
         waits: of the connections.
         connections: how many at most; those of the queue's flights among them.
         ceilings: how many holds may be open, where nothing else is said of a tenant.
-        appended: is told how many events were appended to whose log.
+        appended: is told of events that were appended.
         refused: is told of what a rule of the domain refused.
 
     Raises:
@@ -100,9 +100,9 @@ async def running_engine(
         secrets = await asyncio.to_thread(open_secrets, runtime_dsn, master_key)
         announcer = Announcer(pool)
 
-        def told(tenant_id: TenantId, events: int) -> None:
+        def told(tenant_id: TenantId, events: int, last: int) -> None:
             announcer.appended(tenant_id)
-            appended(tenant_id, events)
+            appended(tenant_id, events, last)
 
         door = CountingDoor(PostgresDoor(pool, LAPSE), told)
         queue = CommitQueue(door, observer, time.monotonic, limits)

@@ -15,7 +15,8 @@ from psycopg_pool import PoolTimeout
 from domain.ids import TenantId
 from infra.cdn.purger import MOST_TAGS, PurgeFailed, Purger
 from infra.cdn.tags import resource_tag
-from infra.circuit_breaker import CircuitBreaker, CircuitOpen, State
+from infra.circuit_breaker import CircuitOpen
+from infra.circuits import Circuits
 from infra.limits.allowance import NOT_LIMITED, Allowance, limits_of
 from infra.limits.local_buckets import LocalBuckets
 from infra.log.announcing import CHANNEL, tenants_in
@@ -55,6 +56,7 @@ class PublicPageFollower:
         pool: Pool,
         purger: Purger,
         *,
+        circuits: Circuits,
         purges_a_minute: float,
         clock: Callable[[], float],
         poll_seconds: float = POLL_SECONDS,
@@ -66,6 +68,7 @@ class PublicPageFollower:
         Args:
             pool: connections of the role `booking_projector`; it takes two at most.
             purger: the CDN.
+            circuits: its circuit becomes one of them.
             purges_a_minute: that the CDN takes in the long run; in a burst, BURST.
             clock: seconds that never go backwards.
             poll_seconds: between two looks at all tenants.
@@ -80,8 +83,8 @@ class PublicPageFollower:
         self._backoff_seconds = backoff_seconds
         self._limits = limits_of(Allowance(purges_a_minute / 60, BURST), NOT_LIMITED)
         self._buckets = LocalBuckets()
-        self._circuit = CircuitBreaker(
-            purger.name, failures=FAILURES, pause_seconds=PAUSE_SECONDS, clock=clock, changed=_tell
+        self._circuit = circuits.breaker(
+            purger.name, failures=FAILURES, pause_seconds=PAUSE_SECONDS
         )
         self._woken: dict[TenantId, None] = {}
         self._some = asyncio.Event()
@@ -222,7 +225,3 @@ async def _set_or_later(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
-
-
-def _tell(circuit: str, state: State) -> None:
-    log.warning("cdn.circuit", cdn=circuit, state=state)

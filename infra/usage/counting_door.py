@@ -1,10 +1,13 @@
-"""The log's door, with somebody beside it who counts the events that go in."""
+"""The log's door, with somebody beside it who tells what goes in."""
 
 from collections.abc import Callable
 
 from domain.ids import TenantId
 from infra.log.append import Outcome, Verdict
 from infra.log.commit_queue import Batch, Door
+
+Appended = Callable[[TenantId, int, int], None]
+"""Is told to whose log how many events were appended, and the position of the last one."""
 
 
 class CountingDoor:
@@ -14,7 +17,7 @@ class CountingDoor:
     replayed: these cannot be told from a client's own repetitions.
     """
 
-    def __init__(self, door: Door, appended: Callable[[TenantId, int], None]) -> None:
+    def __init__(self, door: Door, appended: Appended) -> None:
         """Stand beside a door.
 
         Args:
@@ -34,18 +37,23 @@ class CountingDoor:
 
     def _counted(self, outcomes: dict[TenantId, list[Outcome]]) -> dict[TenantId, list[Outcome]]:
         for tenant_id, decided in outcomes.items():
-            events = sum(map(_events_of, decided))
+            events, last = 0, 0
+            for outcome in decided:
+                if (span := _appended_by(outcome)) is not None:
+                    first, last = span
+                    events += last - first + 1
             if events:
-                self._appended(tenant_id, events)
+                self._appended(tenant_id, events, last)
         return outcomes
 
 
-def _events_of(outcome: Outcome) -> int:
+def _appended_by(outcome: Outcome) -> tuple[int, int] | None:
+    """Tells the first and the last position of what a command appended."""
     if (
         outcome.verdict is not Verdict.ACCEPTED
         or outcome.replayed
         or outcome.first_seq is None
         or outcome.last_seq is None
     ):
-        return 0
-    return outcome.last_seq - outcome.first_seq + 1
+        return None
+    return outcome.first_seq, outcome.last_seq

@@ -24,6 +24,7 @@ from api.schemas import (
     events,
     forgetting,
     health,
+    live,
     problem,
     public_availability,
     refusals,
@@ -48,8 +49,8 @@ OPERATIONS = [
 ]
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
-    command_forms, customer, events, forgetting, health, problem, public_availability, refusals,
-    resource_bodies, resource_forms, usage, utilisation,
+    command_forms, customer, events, forgetting, health, live, problem, public_availability,
+    refusals, resource_bodies, resource_forms, usage, utilisation,
 )  # fmt: skip
 MODELS = sorted(
     {

@@ -10,6 +10,7 @@ import pytest
 
 from domain.ids import ResourceId, TenantId
 from infra.cdn.cloudflare import Cloudflare
+from infra.circuits import Circuits
 from infra.database import Database
 from infra.postgres.pool import Pool, open_pool, writing
 from infra.publishing import PublicLink, publish, unpublish
@@ -91,7 +92,13 @@ async def following(
     pool: Pool, endpoint: str, clock: Clock, **settings: float
 ) -> AsyncIterator[PublicPageFollower]:
     async with Cloudflare.reached(endpoint, ZONE, TOKEN) as cdn:
-        yield PublicPageFollower(pool, cdn, clock=clock, **{"purges_a_minute": 6000.0, **settings})
+        yield PublicPageFollower(
+            pool,
+            cdn,
+            circuits=Circuits(clock=clock),
+            clock=clock,
+            **{"purges_a_minute": 6000.0, **settings},
+        )
 
 
 @pytest.fixture

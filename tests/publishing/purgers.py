@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 
 from infra.cdn.cloudflare import Cloudflare
+from infra.circuits import Circuits
 from infra.postgres.pool import open_pool
 from infra.publishing.following import PublicPageFollower
 from tests.publishing.local_cloudflare import TOKEN, ZONE
@@ -34,6 +35,11 @@ async def _follow(dsn: str, endpoint: str) -> None:
     pool = await open_pool(dsn, role="booking_projector", max_size=2)
     async with Cloudflare.reached(endpoint, ZONE, TOKEN) as cdn:
         follower = PublicPageFollower(
-            pool, cdn, purges_a_minute=6000, clock=time.monotonic, poll_seconds=0.1
+            pool,
+            cdn,
+            circuits=Circuits(),
+            purges_a_minute=6000,
+            clock=time.monotonic,
+            poll_seconds=0.1,
         )
         await follower.run(dsn)

@@ -1,0 +1,1 @@
+"""Live updates: the ways by which clients hear of changes as they happen."""
