@@ -35,6 +35,7 @@ from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
 from infra.publishing import PublicTokens
+from infra.publishing.staleness import LAG_NAME
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
@@ -109,7 +110,8 @@ async def running_services(
         vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
     ):
         feed = Feed(running.pool, running.rounds)
-        lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
+        followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
+        lag_watch = LagWatch(running.pool, followers, time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)

@@ -25,6 +25,7 @@ from infra.postgres.pool import Pool
 from infra.publishing.staleness import (
     count_changes,
     its_my_turn,
+    measure_staleness,
     note_purged,
     stale_pages,
     tenants_behind,
@@ -142,6 +143,15 @@ class PublicPageFollower:
                     )
         self._stale.set()
 
+    async def measure(self) -> None:
+        """Tell how many pages are stale, and since when.
+
+        Raises:
+            psycopg.OperationalError: the database does not answer.
+        """
+        async with self._pool.connection() as conn:
+            await measure_staleness(conn)
+
     async def purge_once(self) -> int:
         """Purge what is stale, with one request.
 
@@ -172,6 +182,8 @@ class PublicPageFollower:
             self._some.clear()
             try:
                 await self.catch_up(None if everybody else tenants)
+                if everybody:
+                    await self.measure()
             except _NOT_NOW as error:
                 log.warning("public_pages.cannot_follow_now", error=type(error).__name__)
             await _set_or_later(self._some, look_at_all - self._clock())

@@ -69,6 +69,20 @@ update booking.public_link
    and public_link.resource_id = purged.resource_id
    and public_link.changes = purged.changes
 """
+# Beside the lag of projections, so that it is told wherever that is.
+_MEASURE = """
+insert into booking.projection_lag as kept (projection, events, seconds, parked, measured_at)
+select %(name)s, count(*),
+       coalesce(max(greatest(0, extract(epoch from clock_timestamp() - stale_since))), 0),
+       0, clock_timestamp()
+  from booking.public_link
+ where stale_since is not null
+    on conflict on constraint projection_lag_pk do update
+   set events = excluded.events, seconds = excluded.seconds, measured_at = excluded.measured_at
+"""
+
+LAG_NAME = "cdn"
+"""Under which it is told how many pages are stale, and since when the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +184,12 @@ async def note_purged(conn: AsyncConnection[TupleRow], pages: Sequence[StalePage
             "changes": [page.changes for page in pages],
         },
     )
+
+
+async def measure_staleness(conn: AsyncConnection[TupleRow]) -> None:
+    """Measure what the CDN has not been told of, and keep it where every process can read it.
+
+    Args:
+        conn: of the role `booking_projector`.
+    """
+    await conn.execute(_MEASURE, {"name": LAG_NAME})

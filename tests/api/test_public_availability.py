@@ -469,6 +469,20 @@ async def test_nothing_that_needs_a_key_is_public(
     assert len(asked) >= 15
 
 
+async def test_what_a_cdn_has_not_been_told_of_is_told(
+    studio: Studio, services: Services, database: Database
+) -> None:
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("insert into booking.projection_lag values ('cdn', 3, 4.5, 0, now())")
+    await services.lag_watch.look()
+    ready = (await studio.get("/readyz")).json()
+    assert ready["projections"]["cdn"].items() >= {"events": 3, "seconds": 4.5}.items()
+    assert (
+        'booking_projection_lag_seconds{projection="cdn"} 4.5'
+        in (await studio.get("/metrics")).text
+    )
+
+
 # Who reads too much
 
 

@@ -7,12 +7,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.rows import class_row
 
 from domain.ids import ResourceId, TenantId
 from infra.cdn.cloudflare import Cloudflare
 from infra.circuits import Circuits
 from infra.database import Database
 from infra.postgres.pool import Pool, open_pool, writing
+from infra.projecting.lag import Lag
 from infra.publishing import PublicLink, publish, unpublish
 from infra.publishing.following import PublicPageFollower
 from tests.clock import Clock
@@ -77,6 +79,14 @@ class Publishing:
         """Whether events are still to be counted."""
         with psycopg.connect(self.database.owner_dsn) as conn:
             return bool(conn.execute(_BEHIND).fetchall())
+
+    def lag(self) -> Lag:
+        with psycopg.connect(self.database.owner_dsn, row_factory=class_row(Lag)) as conn:
+            [lag] = conn.execute(
+                "select projection, events, seconds, parked, 0 as age from booking.projection_lag"
+            ).fetchall()
+            assert lag.projection == "cdn"
+            return lag
 
     def checkpoint(self, tenant_id: TenantId) -> int:
         with psycopg.connect(self.database.owner_dsn) as conn:

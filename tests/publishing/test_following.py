@@ -317,6 +317,9 @@ async def test_a_cdn_that_does_not_answer_is_left_alone_and_keeps_nothing_from_b
         await studio.booked(book(two))
         await follower.catch_up()
         assert publishing.stale() == {one, two}
+        await follower.measure()
+        behind = publishing.lag()
+        assert (behind.events, behind.parked, 0 < behind.seconds < LONG) == (2, 0, True)
         clock.seconds += PAUSE_SECONDS
         with pytest.raises(PurgeFailed):
             await follower.purge_once()
@@ -324,7 +327,9 @@ async def test_a_cdn_that_does_not_answer_is_left_alone_and_keeps_nothing_from_b
             await follower.purge_once()
         clock.seconds += PAUSE_SECONDS
         assert await follower.purge_once() == 2
+        await follower.measure()
     assert publishing.stale() == set()
+    assert (publishing.lag().events, publishing.lag().seconds) == (0, 0)
 
 
 async def test_what_changes_while_it_is_purged_is_purged_again(
