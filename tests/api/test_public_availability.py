@@ -273,7 +273,18 @@ async def test_a_token_that_was_altered_opens_nothing(studio: Studio, other_stud
     spelt = token[:-1] + last[last.index(token[-1]) ^ 1]  # the bits that base64 leaves unused
     assert base64.urlsafe_b64decode(spelt + "==") == raw
     answers = set()
-    for text in [*texts, forged, spelt, token + "==", token.lower(), "é" * 86, "a" * 5000]:
+    for text in [
+        *texts,
+        forged,
+        spelt,
+        token + "==",
+        token.lower(),
+        "é" * 86,
+        "a" * 5000,
+        "!" + token[1:],
+        "=" * 86,
+        "a=b" * 28 + "aa",
+    ]:
         answer = await seen(studio, f"{base}/{text}")
         problem = assert_problem(answer, 404, "not-found")
         answers.add(json.dumps({**problem, "request_id": ""}))
