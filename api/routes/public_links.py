@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from api.call import call_of, tenant_of
@@ -14,13 +15,13 @@ from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
 from api.public_address import PAGE, PUBLIC
+from api.reading import found, snapshot
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.public_availability import PublicLinkBody, PublishForm
-from api.services import Services, services_of
+from api.services import services_of
 from api.strict_route import StrictRequest, StrictRoute
-from domain.ids import TenantId
-from infra.postgres.pool import reading, writing
+from infra.postgres.pool import writing
 from infra.publishing import PublicLink, Published, find_link, publish, unpublish
 from projections.resource.listing import names_of
 
@@ -63,7 +64,7 @@ async def make(
         link = await publish(conn, tenant_id, resource_id, call_of(request.scope).actor)
     if link is None:
         raise ProblemError(not_found("resource", resource_id))
-    return _answered(services, tenant_id, link)
+    return Response(to_json(_body(request, link)), media_type="application/json")
 
 
 @router.get(
@@ -74,18 +75,23 @@ async def make(
         summary="Read the public link",
         description="The link under which anybody may read when the resource is free.",
         permission=Permission.CONFIGURE,
-        answer=Answer(description="Its link.", model=PublicLinkBody, example=examples.PUBLIC_LINK),
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="Its link.",
+            model=PublicLinkBody,
+            example=examples.PUBLIC_LINK,
+            headers=kinds.ANSWERS_READ,
+        ),
         problems=kinds.READ_ONE_PROBLEMS,
     ),
 )
 async def read(request: Request, resource_id: ResourcePath) -> Response:
     """Reads the link."""
-    services, tenant_id = services_of(request), tenant_of(request)
-    async with reading(services.pool, tenant_id) as conn:
-        link = await find_link(conn, tenant_id, resource_id)
+    async with snapshot(request) as look:
+        link = await find_link(look.conn, look.tenant_id, resource_id)
     if link is None:
         raise ProblemError(not_found("public link of the resource", resource_id))
-    return _answered(services, tenant_id, link)
+    return found(_body(request, link), as_of=look.head)
 
 
 @router.delete(
@@ -113,10 +119,10 @@ async def revoke(request: Request, resource_id: ResourcePath) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _answered(services: Services, tenant_id: TenantId, link: PublicLink) -> Response:
-    published = Published(tenant_id, link.resource_id, link.link_id)
-    path = PUBLIC + services.public_pages.tokens.make(published)
-    body = PublicLinkBody(
+def _body(request: Request, link: PublicLink) -> PublicLinkBody:
+    published = Published(tenant_of(request), link.resource_id, link.link_id)
+    path = PUBLIC + services_of(request).public_pages.tokens.make(published)
+    return PublicLinkBody(
         id=link.link_id,
         resource_id=link.resource_id,
         data_path=path,
@@ -124,4 +130,3 @@ def _answered(services: Services, tenant_id: TenantId, link: PublicLink) -> Resp
         made_at=link.made_at,
         made_by=link.made_by,
     )
-    return Response(body.model_dump_json(), media_type="application/json")
