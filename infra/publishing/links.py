@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow, class_row
 
 from domain.ids import ResourceId, TenantId
 from infra.identity import new_id
+from infra.log.announcing import CHANNEL
 from infra.publishing.tokens import Published
 
 # A link that is in force stays as it is. What was public before under another link may still be
@@ -122,7 +123,10 @@ async def unpublish(
         Whether it had one.
     """
     which = {"tenant_id": tenant_id, "resource_id": resource_id}
-    return (await conn.execute(_UNPUBLISH, which)).rowcount > 0
+    revoked = (await conn.execute(_UNPUBLISH, which)).rowcount > 0
+    if revoked:  # no event tells of it; with the commit, whoever purges looks at once
+        await conn.execute("select pg_notify(%s, %s)", [CHANNEL, tenant_id.hex])
+    return revoked
 
 
 async def find_link(

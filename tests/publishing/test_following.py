@@ -183,6 +183,26 @@ async def test_a_released_hold_and_a_revoked_link_are_purged(
         assert publishing.stale() == {one}
 
 
+async def test_bookings_and_revocations_are_announced_to_whoever_purges(
+    studio: Studio, publishing: Publishing
+) -> None:
+    one = await studio.resource()
+    await publishing.publish(studio, one)
+    async with (
+        following_now(publishing, poll_seconds=10 * LONG, gather_seconds=0.0) as follower,
+        at_work(follower, publishing.database.runtime_dsn),
+    ):
+        async with asyncio.timeout(LONG):  # until it listens
+            while not publishing.cloudflare.requests:
+                await studio.booked(book(one, start=NINE + len(studio.log()) * HOUR))
+                await asyncio.sleep(0.1)
+        await until_purged(publishing)
+        purges = len(publishing.cloudflare.requests)
+        await publishing.unpublish(studio, one)
+        await until_purged(publishing)
+    assert len(publishing.cloudflare.requests) == purges + 1
+
+
 async def test_what_happened_before_the_first_link_is_nobodys_to_purge(
     studio: Studio, publishing: Publishing
 ) -> None:
