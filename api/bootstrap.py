@@ -21,6 +21,7 @@ from api.large_requests import LargeRequests
 from api.live.assembly import running_sockets
 from api.live.conflicts import Conflicts
 from api.operator import OperatorToken
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from api.services import Services, provide
 from domain.ids import TenantId
@@ -36,6 +37,8 @@ from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
+from infra.publishing import PublicTokens
+from infra.publishing.staleness import LAG_NAME
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.refusals.refusal import RefusedCommand
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
@@ -119,7 +122,8 @@ async def running_services(
         AsyncExitStack() as stack,
     ):
         feed = Feed(running.pool, running.rounds)
-        lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
+        followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
+        lag_watch = LagWatch(running.pool, followers, time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
@@ -171,6 +175,9 @@ async def running_services(
             operator=OperatorToken(guards.metrics_token),
             cors=cors,
             signing_keys=signing_keys or TrustedKeys(),
+            public_pages=PublicPages(
+                tokens=PublicTokens(running.secrets.public_link), purged=guards.cdn_purged
+            ),
             listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
             door=door,

@@ -19,6 +19,7 @@ class Guards:
         cors_origins: whose pages may read answers.
         metrics_token: the operator's.
         sockets: how many clients may be connected for live updates.
+        cdn_purged: whether a CDN in front is told what has changed.
     """
 
     limits: DefaultLimits = field(default_factory=DefaultLimits)
@@ -27,6 +28,7 @@ class Guards:
     cors_origins: tuple[str, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
     sockets: int = SOCKETS
+    cdn_purged: bool = False
 
 
 def guards_of(settings: Settings) -> Guards:
@@ -45,4 +47,5 @@ def guards_of(settings: Settings) -> Guards:
         cors_origins=settings.cors_origins,
         metrics_token=settings.metrics_token,
         sockets=settings.sockets,
+        cdn_purged=settings.cloudflare_zone_id is not None,
     )

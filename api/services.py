@@ -12,6 +12,7 @@ from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
 from api.live.door import Door
 from api.operator import OperatorToken
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.circuits import Circuits
@@ -62,6 +63,7 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        public_pages: what is shared by those who read without a key.
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
         door: where clients come in by Socket.IO.
@@ -93,6 +95,7 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    public_pages: PublicPages
     listeners: Admission
     feed: Feed
     door: Door

@@ -83,7 +83,7 @@ def projector(*, until_stdin_ends: UntilStdinEnds = False) -> None:
             stop_when_stdin_ends()
         with prepared_database(settings) as database, finishing():
             _log.info("the projector works", process=os.getpid())
-            run_until_stopped(partial(run_projector, database.runtime_dsn))
+            run_until_stopped(partial(run_projector, database.runtime_dsn, settings))
 
 
 def scheduler() -> None:

@@ -24,20 +24,26 @@ class SigningIn:
         self._authenticator = authenticator
         self._limiter = limiter
 
-    async def admit(self, token: str) -> Principal:
-        """Find out whom a token speaks for, and let them in.
+    async def admit(self, shown: object) -> tuple[str, Principal]:
+        """Find out whom a client speaks for, and let it in.
 
         Args:
-            token: an API key, or an issuer's.
+            shown: `auth`, as it came: an object with a token, which is an API key or an issuer's.
+
+        Returns:
+            The token, and whom it speaks for.
 
         Raises:
             ProblemError: they may not come in (unauthenticated, forbidden), or not now
                 (rate-limited).
             Unavailable: it cannot be found out just now.
         """
+        token = shown.get("token") if isinstance(shown, dict) else None
+        if not isinstance(token, str) or not token:
+            raise ProblemError(unauthenticated("auth.token, an API key or token, is missing."))
         principal = await self._known(token)
         await self.limit(Guest(principal, token))
-        return principal
+        return token, principal
 
     async def still(self, guest: Guest) -> Principal:
         """Find out whether a guest may stay.

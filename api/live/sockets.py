@@ -12,30 +12,25 @@ takes too little, just loses its connection: its client comes back and resumes.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TypeVar, cast
+from typing import cast
 
-import psycopg
 import structlog
-from pydantic import JsonValue
-from pydantic_core import from_json, to_json
 from starlette.types import Scope
 
-from api.call import unauthenticated
-from api.live.door import LINE, PATH, request_id_of
-from api.live.forms import PlaceForm, SignInForm, SubscribeForm, read_form
-from api.live.library import Answer, Refused, SocketIo, telling
+from api.live.asking import Asking
+from api.live.door import LINE, request_id_of
+from api.live.library import Refused, SocketIo, telling
 from api.live.line import BROKEN_RULE, RESTARTING, Line
 from api.live.meeting import Meeting
+from api.live.refusing import REFUSALS, problem_body, problem_in
 from api.live.signing_in import SigningIn
 from api.live.socket import MOST_WAITING, Guest, Socket
 from api.live.subscribing import Subscribing
-from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
 from api.problems.problem import Problem, ProblemError
-from api.schemas.form import Form
 from domain.ids import TenantId
-from infra.errors import EngineError, Overloaded, Unavailable
+from infra.errors import Overloaded, Unavailable
 from infra.telemetry.live_metrics import Ended, LiveMetrics
 from infra.telemetry.refrain import Refrain
 
@@ -50,9 +45,6 @@ UNSURE_SECONDS = 60.0
 """How long a socket stays while nobody can tell whether its token still holds."""
 
 _BINARY = ("5", "6")  # packets with attachments, which no event here has
-
-_Kind = TypeVar("_Kind", bound=Form)
-Work = Callable[[Socket, Guest, _Kind], Awaitable[Answer]]
 
 
 class LiveSockets:
@@ -80,7 +72,6 @@ class LiveSockets:
         """
         self.io = SocketIo(relay, arrived=self._arrive, came=self._take, left=self._forget)
         self._signing_in = signing_in
-        self._subscribing = subscribing
         self._meeting = meeting(self.io)
         self._metrics = metrics
         self._most_of_a_tenant = most_of_a_tenant
@@ -91,11 +82,7 @@ class LiveSockets:
         self._malformed = Refrain(lambda times: log.info("live.malformed", messages=times))
         self.io.on_sign_in(self._sign_in)
         self.io.on_sign_out(self._signed_out)
-        self._handle("auth.refresh", SignInForm, self._refresh)
-        self._handle("subscribe", SubscribeForm, self._subscribe)
-        self._handle("unsubscribe", SubscribeForm, self._unsubscribe)
-        self._handle("presence.enter", PlaceForm, self._meeting.enter)
-        self._handle("presence.leave", PlaceForm, self._meeting.leave)
+        Asking(self.io, self._guest_of, signing_in, subscribing, self._meeting)
 
     def __len__(self) -> int:
         """How many there are, signed in or not."""
@@ -118,6 +105,10 @@ class LiveSockets:
             session: as the library names it.
         """
         return self._sockets.get(session)
+
+    def _guest_of(self, session: str) -> tuple[Socket, Guest] | None:
+        socket = self._sockets.get(session)
+        return None if socket is None or socket.guest is None else (socket, socket.guest)
 
     def has(self, tenant_id: TenantId) -> bool:
         """Tells whether somebody of a tenant is connected to this process.
@@ -281,14 +272,13 @@ class LiveSockets:
         if socket is None or socket.ending:
             raise Refused("The connection is about to end.")
         try:
-            token = _token(shown)
-            principal = await self._signing_in.admit(token)
+            token, principal = await self._signing_in.admit(shown)
             if self._of_tenant[principal.tenant_id] >= self._most_of_a_tenant:
                 raise Overloaded
-        except (ProblemError, EngineError) as error:
-            problem = _problem(error)
+        except REFUSALS as error:
+            problem = problem_in(error)
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self._expect_guest, socket)
-            raise Refused(problem.detail, _body(problem, socket)) from None
+            raise Refused(problem.detail, problem_body(problem, socket)) from None
         if socket.ending:
             raise Refused("The connection is about to end.")
         socket.guest = Guest(principal, token)
@@ -326,51 +316,16 @@ class LiveSockets:
         except Unavailable as error:
             guest.unsure_since = guest.unsure_since or now
             if now - guest.unsure_since > UNSURE_SECONDS:
-                await self._expire(socket, guest, _problem(error))
-        if socket.guest is not None:
+                await self._expire(socket, guest, problem_in(error))
+        if socket.guest is guest:
             self._look_again(socket, CHECK_SECONDS)
 
     async def _expire(self, socket: Socket, guest: Guest, problem: Problem) -> None:
         if socket.guest is not guest:  # it has shown another token meanwhile, or left
             return
-        socket.put(telling("auth.expired", {"problem": _body(problem, socket)}))
+        socket.put(telling("auth.expired", {"problem": problem_body(problem, socket)}))
         await self.io.sign_out(socket.session)
         self.end(socket, BROKEN_RULE, "expired")
-
-    async def _refresh(self, _socket: Socket, guest: Guest, form: SignInForm) -> Answer:
-        principal = await self._signing_in.same(guest, form.token)
-        guest.principal, guest.token, guest.unsure_since = principal, form.token, None
-        return {"ok": True}
-
-    async def _subscribe(self, socket: Socket, guest: Guest, form: SubscribeForm) -> Answer:
-        tenant_id = guest.principal.tenant_id
-        answer = await self._subscribing.subscribe(socket, tenant_id, form)
-        await self._meeting.subscribed(socket, tenant_id, form)
-        return answer
-
-    async def _unsubscribe(self, socket: Socket, guest: Guest, form: SubscribeForm) -> Answer:
-        tenant_id = guest.principal.tenant_id
-        await self._meeting.unsubscribed(socket, tenant_id, form)
-        return self._subscribing.unsubscribe(socket, tenant_id, form)
-
-    def _handle(self, event: str, kind: type[_Kind], work: Work[_Kind]) -> None:
-        async def handle(session: str, given: Sequence[object]) -> Answer:
-            socket = self._sockets.get(session)
-            guest = None if socket is None else socket.guest
-            if socket is None or guest is None:
-                return {}
-            try:
-                form = read_form(kind, given[0] if given else {})
-                await self._signing_in.limit(guest)
-                return await work(socket, guest, form)
-            except (ProblemError, EngineError, psycopg.OperationalError) as error:
-                problem = _problem(error)
-            except Exception:
-                log.exception("live.fault", what=event, request_id=socket.request_id)
-                problem = INTERNAL_ERROR
-            return {"problem": _body(problem, socket)}
-
-        self.io.on(event, handle)
 
     def _do(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.ensure_future(work)
@@ -381,23 +336,3 @@ class LiveSockets:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("live.fault", exc_info=error)
-
-
-def _token(shown: object) -> str:
-    token = shown.get("token") if isinstance(shown, dict) else None
-    if not isinstance(token, str) or not token:
-        raise ProblemError(unauthenticated("auth.token, an API key or token, is missing."))
-    return token
-
-
-def _problem(error: Exception) -> Problem:
-    if isinstance(error, ProblemError):
-        return error.problem
-    if isinstance(error, psycopg.OperationalError):
-        error = Overloaded()
-    return problem_of(error, WHOLE_REQUEST)
-
-
-def _body(problem: Problem, socket: Socket) -> JsonValue:
-    body: JsonValue = from_json(to_json(problem.body(instance=PATH, request_id=socket.request_id)))
-    return body

@@ -33,6 +33,7 @@ from infra.master_key import MasterKey
 
 IN_THE_LOOP_OF_THE_MODULE = [
     pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.on_one_postgres,
     # Of python-socketio's client, where the server ends a connection.
     pytest.mark.filterwarnings("ignore:Unclosed connection:ResourceWarning"),
 ]

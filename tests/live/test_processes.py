@@ -40,7 +40,8 @@ class ServerProcess:
         """SIGTERM; gives what it has printed."""
         if self.process.returncode is None:
             self.process.terminate()
-        assert await self.process.wait() == 0
+        async with asyncio.timeout(10):  # less than a poll lasts
+            assert await self.process.wait() == 0
         return await self.reading
 
     async def kill(self) -> None:

@@ -4,11 +4,14 @@ import asyncio
 from functools import partial
 from random import Random
 
+import httpx
 import pytest
+from pydantic_core import from_json
 
 from api.live import socket as live_socket
 from infra.live import tenant_feed
 from tests.live.client import FollowedRoom, Transport, connected
+from tests.live.raw import RawSession
 from tests.live.serving import IN_THE_LOOP_OF_THE_MODULE, LiveStudio, Served
 
 pytestmark = IN_THE_LOOP_OF_THE_MODULE
@@ -71,6 +74,20 @@ async def test_what_was_missed_comes_after_the_acknowledgement_in_parts_and_once
         await client.until(lambda: room.last == last)
         assert room.positions == [*range(1, last + 1)]
         assert room.lost == 0
+
+
+async def test_the_acknowledgement_comes_first(serving: Served, planners: LiveStudio) -> None:
+    stage = await planners.resource()
+    await planners.book_many(stage, 3)
+    async with httpx.AsyncClient(base_url=serving.address) as http:
+        session = await RawSession.begin(http)
+        await session.sign_in(planners.keys["viewer"])
+        await session.send(f'420["subscribe",{{"resource_id":"{stage}","after":0}}]')
+        came: list[str] = []
+        while len(came) < 5:
+            came += (await session.poll()).text.split("\x1e")
+    assert [packet[:4] for packet in came] == ["430[", *['42["'] * 4]
+    assert [from_json(packet[2:])[1]["position"] for packet in came[1:]] == [1, 2, 3, 4]
 
 
 def _has_come_to(room: FollowedRoom, position: int) -> bool:
