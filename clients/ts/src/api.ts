@@ -232,6 +232,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/public/availability/{token}.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show when a resource is free
+         * @description A page for browsers, day by day, in the resource's own time zone. Needs no key: the address is what an admin has made public, until it is revoked (then 404). It may be kept by anybody for as long as `Cache-Control` says: at most until the first hold that it shows as taken expires.
+         */
+        get: operations["readPublicPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/public/availability/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read when a resource is free, without a key
+         * @description Its free periods, clipped to days of its own time zone. Needs no key: the address is what an admin has made public, until it is revoked (then 404). It may be kept by anybody for as long as `Cache-Control` says: at most until the first hold that it shows as taken expires.
+         */
+        get: operations["readPublicAvailability"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/resources/{resource_id}/public-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the public link
+         * @description The link under which anybody may read when the resource is free.
+         */
+        get: operations["readPublicLink"];
+        put?: never;
+        /**
+         * Make availability public
+         * @description Gives the resource a link under which anybody may read when it is free, and its name: no bookings, no titles, nobody's names. A resource that has a link keeps it.
+         */
+        post: operations["publishAvailability"];
+        /**
+         * Make availability private again
+         * @description Revokes the link: from now on it answers 404, and a CDN that keeps its page is told to forget it. The next link of the resource will be another one. Without a link, nothing is to be done.
+         */
+        delete: operations["unpublishAvailability"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/resources": {
         parameters: {
             query?: never;
@@ -1070,6 +1138,51 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** @description When a resource is free: what anybody may know who has the link. */
+        PublicAvailabilityBody: {
+            /** @description What the resource is called. */
+            name: string;
+            /** @description The IANA name of the time zone in which its days begin. */
+            timezone: string;
+            /**
+             * Format: date
+             * @description The first day shown.
+             */
+            first_day: string;
+            /**
+             * Format: date
+             * @description The day after the last.
+             */
+            end_day: string;
+            /** @description Its free periods in these days, in order; none if it is retired. */
+            free: components["schemas"]["FreePeriodBody"][];
+        };
+        /** @description The link under which anybody may read when a resource is free. */
+        PublicLinkBody: {
+            /**
+             * Format: uuid
+             * @description Its own id.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The resource.
+             */
+            resource_id: string;
+            /** @description The address of the data, without the server's: JSON. */
+            data_path: string;
+            /** @description The address of the page, without the server's: for browsers. */
+            page_path: string;
+            /**
+             * Format: date-time
+             * @description Since when there is this one, in UTC.
+             */
+            made_at: string;
+            /** @description The actor who made it. */
+            made_by: string;
+        };
+        /** @description An empty object; the whole body may be left out. */
+        PublishForm: Record<string, never>;
         /** @description The process can serve. */
         ReadinessBody: {
             /**
@@ -2090,6 +2203,230 @@ export interface operations {
                 content: {
                     "text/calendar": string;
                 };
+            };
+            /** @description It is still that of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    readPublicPage: {
+        parameters: {
+            query?: {
+                /** @description The first day, where the resource stands; else today. At most 31 days ago. */
+                from?: string;
+                /** @description The day after the last, at most 42 days later; else 28. At most 400 days ahead. */
+                to?: string;
+            };
+            header?: {
+                /** @description Only if the answer has another entity tag than these (RFC 9110, section 13.1.2). Otherwise 304. */
+                "If-None-Match"?: string;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description Of the link, as `POST /v1/resources/{resource_id}/public-link` answers it. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page; 304 without one if it is still that of `If-None-Match`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description It is still that of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    readPublicAvailability: {
+        parameters: {
+            query?: {
+                /** @description The first day, where the resource stands; else today. At most 31 days ago. */
+                from?: string;
+                /** @description The day after the last, at most 42 days later; else 28. At most 400 days ahead. */
+                to?: string;
+            };
+            header?: {
+                /** @description Only if the answer has another entity tag than these (RFC 9110, section 13.1.2). Otherwise 304. */
+                "If-None-Match"?: string;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description Of the link, as `POST /v1/resources/{resource_id}/public-link` answers it. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The free periods; 304 without any if they are still those of `If-None-Match`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicAvailabilityBody"];
+                };
+            };
+            /** @description It is still that of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    readPublicLink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
+                "Min-Event-Position"?: number;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The resource. */
+                resource_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicLinkBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    publishAvailability: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The resource. */
+                resource_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PublishForm"] | null;
+            };
+        };
+        responses: {
+            /** @description Its link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicLinkBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    unpublishAvailability: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The resource. */
+                resource_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why it was not done. */
             default: {
