@@ -67,12 +67,14 @@ class InstallationSecrets:
         request_fingerprint: keys the fingerprints of requests.
         customer_digest: keys the digests by which customers' keys are found.
         customer_key_wrapping: opens customers' keys that name no master key.
+        webhook_secret_sealing: seals what signs the messages to webhook endpoints.
     """
 
     cursor: bytes = field(repr=False)
     request_fingerprint: bytes = field(repr=False)
     customer_digest: bytes = field(repr=False)
     customer_key_wrapping: bytes = field(repr=False)
+    webhook_secret_sealing: bytes = field(repr=False)
 
 
 PURPOSES = {each.name: each.name.replace("_", "-") for each in fields(InstallationSecrets)}
