@@ -1,0 +1,45 @@
+"""Which addresses an endpoint may have, as far as it can be told before anybody connects there."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from infra.webhooks.reachable import is_public
+
+LONGEST_ADDRESS = 2048
+
+
+def fault_in(url: str, *, anywhere: bool) -> str | None:
+    """Tells what keeps messages from being sent to an address.
+
+    Args:
+        url: it.
+        anywhere: whether private addresses and plain http will do.
+
+    Returns:
+        What is expected instead; None where it will do. A name may lead to a private address all
+        the same: that is looked at whenever a connection is made.
+    """
+    if not (0 < len(url) <= LONGEST_ADDRESS and url.isascii() and url.isprintable()):
+        return f"Expected an address of at most {LONGEST_ADDRESS} ASCII characters"
+    if any(character in url for character in ' "<>\\^`{|}'):
+        return "Expected an address without spaces, and with other characters percent-encoded"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "Expected an address such as https://example.com/webhooks"
+    if not url.startswith(("https://", "http://") if anywhere else "https://"):
+        return "Expected an https address such as https://example.com/webhooks"
+    if not host or port == 0 or "@" in parts.netloc or "#" in url:
+        return "Expected an address with a host, without user name and fragment"
+    if not anywhere and _is_private(host):
+        return "Expected an address of the public internet"
+    return None
+
+
+def _is_private(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return not is_public(host)
