@@ -109,6 +109,7 @@ class Settings(BaseSettings):
         hold_ceiling: open holds of a tenant, unless said otherwise of it; 0 for any number.
         customer_hold_ceiling: open holds for one customer; likewise.
         cors_origins: the origins whose pages may read answers.
+        webhooks_anywhere: whether webhooks may go to private addresses, and over plain http.
         metrics_token: what an operator shows to see the figures of single tenants in `/metrics`.
         object_store: where exports go that name it: a folder, or a bucket and a beginning of keys.
         object_store_endpoint: where the bucket is, unless at Amazon.
@@ -182,6 +183,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="BOOKING_CORS_ORIGINS"
     )
+    webhooks_anywhere: bool = Field(default=False, validation_alias="BOOKING_WEBHOOKS_ANYWHERE")
     metrics_token: str | None = Field(None, validation_alias="BOOKING_METRICS_TOKEN", repr=False)
     object_store: str | None = Field(None, validation_alias="BOOKING_OBJECT_STORE")
     object_store_endpoint: str | None = Field(

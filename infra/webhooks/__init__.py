@@ -1,1 +1,1 @@
-"""Outgoing webhooks: each tenant's endpoints are sent the events of its log, signed and in order."""
+"""Outgoing webhooks: a tenant's endpoints are sent the events of its log, signed and in order."""

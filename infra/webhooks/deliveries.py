@@ -21,7 +21,7 @@ MOST_WAITING = 10_000
 
 WHOLE_LOG = 2**63 - 1
 
-_COLUMNS = """
+_LIST = """
     select message.seq as position, message.topic, message.stream_id, message.state,
            message.attempts, message.ended_at,
            case when message.state = 'waiting' then message.next_attempt_at end
@@ -38,17 +38,12 @@ _COLUMNS = """
                 limit 1) last on true
      where message.tenant_id = %(tenant_id)s
        and message.endpoint_id = %(endpoint_id)s
-"""
-_LIST = (
-    _COLUMNS
-    + """
+       and message.seq >= %(first)s
        and message.seq < %(before)s
        and (%(state)s::text is null or message.state = %(state)s)
      order by message.seq desc
      limit %(limit)s
 """
-)
-_READ = _COLUMNS + " and message.seq = %(position)s"
 _ATTEMPTS = """
     select attempt, attempted_at, milliseconds, status, error
       from booking.webhook_attempt
@@ -183,6 +178,7 @@ class WebhookDeliveries:
                 {
                     "tenant_id": tenant_id,
                     "endpoint_id": endpoint_id,
+                    "first": 0,
                     "before": before,
                     "state": state,
                     "limit": limit,
@@ -247,7 +243,10 @@ async def _read(
 ) -> Delivery | None:
     which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id, "position": position}
     async with conn.cursor(row_factory=class_row(Delivery)) as cursor:
-        await cursor.execute(_READ, which)
+        await cursor.execute(
+            _LIST,
+            {**which, "first": position, "before": position + 1, "state": None, "limit": 1},
+        )
         found = await cursor.fetchone()
     if found is None:
         return None

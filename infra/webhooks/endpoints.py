@@ -25,7 +25,8 @@ MOST_SECRETS = 5
 OVERLAP = timedelta(hours=24)
 """For which a secret stays in force that another one takes the place of."""
 
-_COLUMNS = """
+# One, or all of them.
+_READ = """
     select endpoint.endpoint_id, endpoint.url, endpoint.topics, endpoint.description,
            endpoint.enabled, endpoint.disabled_reason, endpoint.disabled_at,
            endpoint.failing_since, endpoint.seq as position, endpoint.created_at,
@@ -36,20 +37,10 @@ _COLUMNS = """
                and message.endpoint_id = endpoint.endpoint_id
                and message.state = 'waiting') as waiting
       from booking.webhook_endpoint endpoint
-"""
-_LIST = (
-    _COLUMNS
-    + """
      where endpoint.tenant_id = %(tenant_id)s
+       and (%(endpoint_id)s::uuid is null or endpoint.endpoint_id = %(endpoint_id)s)
      order by endpoint.endpoint_id
 """
-)
-_READ = (
-    _COLUMNS
-    + """
-     where endpoint.tenant_id = %(tenant_id)s and endpoint.endpoint_id = %(endpoint_id)s
-"""
-)
 # The tenant's endpoints are counted one request after the other.
 _MAKE = """
     with counted as (
@@ -66,7 +57,7 @@ _MAKE = """
        and counted.endpoints < %(most)s
 """
 _ONE_AFTER_THE_OTHER = "select pg_advisory_xact_lock(hashtextextended(%s, 21))"
-_KEEP_SECRET = """
+_KEEP_SEALED = """
     insert into booking.webhook_secret (tenant_id, endpoint_id, secret_id, sealed_secret)
     values (%s, %s, %s, %s)
 """
@@ -247,7 +238,7 @@ class WebhookEndpoints:
             reading(self._pool, tenant_id) as conn,
             conn.cursor(row_factory=class_row(Endpoint)) as cursor,
         ):
-            await cursor.execute(_LIST, {"tenant_id": tenant_id})
+            await cursor.execute(_READ, {"tenant_id": tenant_id, "endpoint_id": None})
             return await cursor.fetchall()
 
     async def one(self, tenant_id: TenantId, endpoint_id: UUID) -> Endpoint | None:
@@ -356,7 +347,7 @@ class WebhookEndpoints:
     ) -> str:
         secret, place = new_secret(), SecretPlace(tenant_id, endpoint_id, new_id())
         sealed = self._sealing.seal(secret, place)
-        await conn.execute(_KEEP_SECRET, [tenant_id, endpoint_id, place.secret_id, sealed])
+        await conn.execute(_KEEP_SEALED, [tenant_id, endpoint_id, place.secret_id, sealed])
         return secret
 
 

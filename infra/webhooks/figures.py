@@ -45,8 +45,7 @@ _MEASURE = """
           from behind
         union all
         select 'lag_seconds',
-               coalesce(max(greatest(0, extract(epoch from clock_timestamp() - oldest.recorded_at))),
-                        0)
+               coalesce(extract(epoch from clock_timestamp() - min(oldest.recorded_at)), 0)
           from behind
           join booking.event oldest
             on oldest.tenant_id = behind.tenant_id and oldest.seq = behind.first

@@ -29,6 +29,20 @@ class Failed(Exception):
         self.posted = posted
 
 
+def delivered(posted: Posted) -> Posted:
+    """Tells failure by an exception, as those do who guard calls.
+
+    Args:
+        posted: what became of a message.
+
+    Raises:
+        Failed: it was not delivered.
+    """
+    if posted.fault is not None:
+        raise Failed(posted)
+    return posted
+
+
 class Health:
     """One endpoint's. Belongs to one event loop."""
 

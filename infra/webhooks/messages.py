@@ -237,7 +237,7 @@ async def make_messages(conn: AsyncConnection[TupleRow], line: Line) -> bool:
             _MAKE, {**line.parameters, "after": after, "until": until, "topics": topics}
         )
         await conn.execute(_ADVANCE, {**line.parameters, "until": until})
-    return until < head and made.rowcount < room
+    return bool(until < head and made.rowcount < room)
 
 
 async def take(

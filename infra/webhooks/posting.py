@@ -8,6 +8,7 @@ used again, and kept nowhere, so that nobody reads through a webhook what he cou
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +18,25 @@ from typing import Literal
 import httpcore
 from httpcore import AsyncConnectionPool, AsyncNetworkBackend
 
-from infra.webhooks.reachable import AddressRefused, PublicInternet
+from infra.webhooks.reachable import AddressRefused, PublicInternet, resolving_in
 
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
 READ_OF_ANSWER = 16 * 1024
 """Bytes; with a longer answer the connection is closed."""
 _IDLE_SECONDS = 30.0
+RESOLVING_AT_ONCE = 32
+"""Names; a thread is lost to each whose name server does not answer, for as long as that lasts."""
 
+_MEDIA_TYPE = "application/cloudevents+json"
 _GOOD = range(200, 300)
 _SAYS_WHEN = (429, 503)
+
+_OTHER_SIDE = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    TimeoutError,
+)
 
 Fault = Literal[
     "status", "timeout", "connect-timeout", "connect-failed", "address-refused", "broken-off"
@@ -78,16 +89,14 @@ class Poster:
             What became of it; nothing that the other side does is raised.
         """
         began = time.monotonic()
-        status, fault, retry_after = None, None, None
+        status, retry_after = None, None
+        fault: Fault | None = None
         try:
             status, retry_after = await self._answered(url, headers, body)
             fault = None if status in _GOOD else "status"
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+        except _OTHER_SIDE as error:
             fault = _fault_of(error)
-        except (TimeoutError, httpcore.UnsupportedProtocol) as error:
-            fault = "timeout" if isinstance(error, TimeoutError) else "address-refused"
-        taken = round((time.monotonic() - began) * 1000)
-        return Posted(status, fault, taken, retry_after)  # type: ignore[arg-type]
+        return Posted(status, fault, round((time.monotonic() - began) * 1000), retry_after)
 
     async def _answered(
         self, url: str, headers: Mapping[str, str], body: bytes
@@ -99,7 +108,7 @@ class Poster:
             self._pool.stream(
                 "POST",
                 url,
-                headers={"Content-Type": "application/cloudevents+json", **headers},
+                headers=[("Content-Type", _MEDIA_TYPE), *headers.items()],
                 content=body,
                 extensions={"timeout": {"connect": CONNECT_SECONDS}},
             ) as answer,
@@ -127,14 +136,17 @@ async def open_poster(*, anywhere: bool, connections: int) -> AsyncIterator[Post
     Yields:
         It.
     """
-    network: AsyncNetworkBackend = httpcore.AnyIOBackend() if anywhere else PublicInternet()
-    async with AsyncConnectionPool(
-        max_connections=connections,
-        max_keepalive_connections=connections // 2,
-        keepalive_expiry=_IDLE_SECONDS,
-        network_backend=network,
-    ) as pool:
-        yield Poster(pool, anywhere=anywhere)
+    with ThreadPoolExecutor(RESOLVING_AT_ONCE, thread_name_prefix="webhook names") as threads:
+        network: AsyncNetworkBackend = (
+            httpcore.AnyIOBackend() if anywhere else PublicInternet(resolving_in(threads))
+        )
+        async with AsyncConnectionPool(
+            max_connections=connections,
+            max_keepalive_connections=connections // 2,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=network,
+        ) as pool:
+            yield Poster(pool, anywhere=anywhere)
 
 
 def seconds_in(retry_after: str) -> float | None:
@@ -166,7 +178,7 @@ def _fault_of(error: Exception) -> Fault:
             return "connect-timeout"
         case httpcore.ConnectError():
             return "connect-failed"
-        case httpcore.TimeoutException():
+        case httpcore.TimeoutException() | TimeoutError():
             return "timeout"
         case _:
             return "broken-off"

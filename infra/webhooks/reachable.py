@@ -8,6 +8,8 @@ connected to: what a name server says the next time (DNS rebinding) finds nobody
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from functools import partial
 from ipaddress import IPv6Address, ip_address
 
 from httpcore import (
@@ -49,30 +51,35 @@ def is_public(text: str) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """Asks the system for the addresses of a host.
+def resolving_in(threads: Executor) -> Resolve:
+    """Gives a way to ask the system for the addresses of a host.
 
     Args:
-        host: a name, or an address.
-        port: that will be connected to.
+        threads: in which it is asked; others are not kept from asking by a name that takes long.
 
-    Raises:
-        OSError: there is no such host, or nobody could say.
+    Returns:
+        It; raises OSError where there is no such host, or nobody could say.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+    async def resolve(host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(
+            threads, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        )
+        return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+    return resolve
 
 
 class PublicInternet(AsyncNetworkBackend):
     """Connects to hosts of the public internet, and to no other."""
 
-    def __init__(self, dial: AsyncNetworkBackend | None = None, resolve: Resolve = resolve) -> None:
+    def __init__(self, resolve: Resolve, dial: AsyncNetworkBackend | None = None) -> None:
         """Keeps its parts.
 
         Args:
-            dial: connects to an address; the system's network, if it is not given.
             resolve: finds the addresses of a host.
+            dial: connects to an address; the system's network, if it is not given.
         """
         self._dial = dial or AnyIOBackend()
         self._resolve = resolve

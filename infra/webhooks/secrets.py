@@ -1,4 +1,4 @@
-"""What messages are signed with, by Standard Webhooks: `whsec_` and base64, sealed where it is kept.
+"""What messages are signed with, by Standard Webhooks: `whsec_` and base64; sealed when kept.
 
 It is shown once, to whoever makes it. Kept in the database, it is sealed with a secret of the
 installation and bound to its place (AES-256-GCM, NIST SP 800-38D).

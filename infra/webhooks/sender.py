@@ -20,7 +20,7 @@ from infra.log.reader import RecordedEvent
 from infra.postgres.listening import listen
 from infra.postgres.pool import Pool
 from infra.webhooks.figures import Figures
-from infra.webhooks.health import Failed, Health
+from infra.webhooks.health import Failed, Health, delivered
 from infra.webhooks.line import Line
 from infra.webhooks.messages import (
     Load,
@@ -198,7 +198,7 @@ class WebhookSender:
             except _NOT_NOW as error:  # the next look at all of them begins again
                 log.warning("webhooks.cannot_send", error=type(error).__name__)
             except InvalidTag:
-                log.error("webhooks.secret_altered", **_names(line))
+                log.exception("webhooks.secret_altered", **_names(line))
 
     async def _send_some(self, line: Line, working: "_Working", sending: asyncio.TaskGroup) -> bool:
         """Begins to send as much as there is room for, or waits until something has changed.
@@ -280,10 +280,7 @@ class WebhookSender:
     ) -> Posted:
         try:
             with health.guard():
-                posted = await self._poster.post(url, headers, body)
-                if posted.fault is not None:
-                    raise Failed(posted)
-                return posted
+                return delivered(await self._poster.post(url, headers, body))
         except Failed as failed:
             health.leave_alone(failed.posted.retry_after)
             return failed.posted
