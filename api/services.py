@@ -25,6 +25,8 @@ from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
+from infra.webhooks.deliveries import WebhookDeliveries
+from infra.webhooks.endpoints import WebhookEndpoints
 
 METRICS_PATH = "/metrics"
 
@@ -53,6 +55,8 @@ class Services:
         client_seconds: how long a client may take to send its body.
         webhooks: takes what Clerk tells; None where its secret is not set.
         unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
+        webhook_endpoints: the addresses to which events are sent.
+        webhook_deliveries: what became of that.
         limiter: how many requests each tenant and key may send.
         usage: counts what each tenant uses.
         tenant_metrics: what the process tells about single tenants.
@@ -81,6 +85,8 @@ class Services:
     client_seconds: float
     webhooks: ClerkWebhooks | None
     unsigned_bodies: LargeRequests
+    webhook_endpoints: WebhookEndpoints
+    webhook_deliveries: WebhookDeliveries
     limiter: Limiter
     usage: Counting
     tenant_metrics: TenantMetrics
