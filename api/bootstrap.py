@@ -38,7 +38,12 @@ from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
+from infra.telemetry.webhook_metrics import WebhookMetrics
 from infra.usage import Counting, UsageKeeper
+from infra.webhooks.deliveries import WebhookDeliveries
+from infra.webhooks.endpoints import WebhookEndpoints
+from infra.webhooks.figure_watch import FigureWatch
+from infra.webhooks.secrets import SecretSealing
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
@@ -106,6 +111,8 @@ async def running_services(
         feed = Feed(running.pool, running.rounds)
         lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
+        webhook_figures = FigureWatch(running.pool)
+        metrics.watch(WebhookMetrics(webhook_figures.figures))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
@@ -129,6 +136,12 @@ async def running_services(
             client_seconds=client_seconds,
             webhooks=vouchers.webhooks,
             unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
+            webhook_endpoints=WebhookEndpoints(
+                running.pool,
+                SecretSealing(running.secrets.webhook_secret_sealing),
+                anywhere=guards.webhooks_anywhere,
+            ),
+            webhook_deliveries=WebhookDeliveries(running.pool),
             limiter=Limiter(limits, time.monotonic, shared_buckets),
             usage=usage,
             tenant_metrics=tenant_metrics,
@@ -137,7 +150,12 @@ async def running_services(
             signing_keys=signing_keys or TrustedKeys(),
             feed=feed,
         )
-        async with api_keys.last_uses.written(), lag_watch.running(), feed.running(runtime_dsn):
+        async with (
+            api_keys.last_uses.written(),
+            lag_watch.running(),
+            webhook_figures.running(),
+            feed.running(runtime_dsn),
+        ):
             yield services
 
 

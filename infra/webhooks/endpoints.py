@@ -13,6 +13,7 @@ from domain.ids import TenantId
 from infra.identity import new_id
 from infra.log.announcing import CHANNEL
 from infra.postgres.pool import Pool, reading, writing
+from infra.webhooks.addresses import fault_in
 from infra.webhooks.notices import REQUESTED, Notice, note, notices_of
 from infra.webhooks.secrets import SecretPlace, SecretSealing, new_secret
 
@@ -181,15 +182,25 @@ class Wanted:
 class WebhookEndpoints:
     """The endpoints of all tenants, each tenant's for itself."""
 
-    def __init__(self, pool: Pool, sealing: SecretSealing) -> None:
+    def __init__(self, pool: Pool, sealing: SecretSealing, *, anywhere: bool) -> None:
         """Keeps its parts.
 
         Args:
             pool: connections of `booking_api`.
             sealing: seals secrets.
+            anywhere: whether messages may go to private addresses, and over plain http.
         """
         self._pool = pool
         self._sealing = sealing
+        self._anywhere = anywhere
+
+    def fault_in(self, url: str) -> str | None:
+        """Tells what keeps messages from being sent to an address; None where nothing does.
+
+        Args:
+            url: it.
+        """
+        return fault_in(url, anywhere=self._anywhere)
 
     async def make(self, tenant_id: TenantId, wanted: Wanted, after: int | None) -> WithSecret:
         """Makes an endpoint.
