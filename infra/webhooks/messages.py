@@ -241,7 +241,11 @@ async def make_messages(conn: AsyncConnection[TupleRow], line: Line) -> bool:
 
 
 async def take(
-    conn: AsyncConnection[TupleRow], line: Line, sealing: SecretSealing, most: int
+    conn: AsyncConnection[TupleRow],
+    line: Line,
+    sealing: SecretSealing,
+    most: int,
+    lent: timedelta = LENT,
 ) -> Load | None:
     """Takes messages to be sent: of each stream at most one, the first that waits.
 
@@ -250,6 +254,7 @@ async def take(
         line: whose.
         sealing: opens the secrets.
         most: how many at most.
+        lent: for how long.
 
     Returns:
         What is to be sent; None where nothing is now.
@@ -259,7 +264,7 @@ async def take(
     """
     async with conn.transaction():
         rows = await (
-            await conn.execute(_TAKE, {**line.parameters, "most": most, "lent": LENT})
+            await conn.execute(_TAKE, {**line.parameters, "most": most, "lent": lent})
         ).fetchall()
         if not rows:
             return None

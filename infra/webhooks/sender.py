@@ -6,7 +6,7 @@ Any number of senders, in any number of processes, share the messages; none of t
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
@@ -23,6 +23,7 @@ from infra.webhooks.figures import Figures
 from infra.webhooks.health import Failed, Health, delivered
 from infra.webhooks.line import Line
 from infra.webhooks.messages import (
+    LENT,
     Load,
     Outcome,
     Taken,
@@ -74,10 +75,12 @@ class Rhythm:
     Attributes:
         poll_seconds: between two looks at all endpoints.
         purge_seconds: between two looks for messages to forget.
+        lent_seconds: after which a message is taken for lost that was taken to be sent.
     """
 
     poll_seconds: float = POLL_SECONDS
     purge_seconds: float = PURGE_SECONDS
+    lent_seconds: float = LENT.total_seconds()
 
 
 class WebhookSender:
@@ -109,6 +112,7 @@ class WebhookSender:
         self._render = render
         self._places = places or Places()
         self._rhythm = rhythm or Rhythm()
+        self._lent = timedelta(seconds=self._rhythm.lent_seconds)
         self._figures = Figures()
         self._health: dict[Line, Health] = {}
         self._working: dict[Line, _Working] = {}
@@ -236,7 +240,7 @@ class WebhookSender:
                 if working.woken:
                     working.woken = False
                     working.woken |= await make_messages(conn, line)
-                load = await take(conn, line, self._sealing, places)
+                load = await take(conn, line, self._sealing, places, self._lent)
         finally:
             self._give_back(line, places - (len(load.messages) if load else 0))
         return load
