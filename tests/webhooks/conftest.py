@@ -23,11 +23,13 @@ from infra.webhooks.posting import Poster, open_poster
 from infra.webhooks.secrets import SecretSealing
 from infra.webhooks.sender import Rhythm, WebhookSender
 from infra.wrapped_secrets import open_secrets
-from tests.api.conftest import Json, Studio, app, make_studio, new_booking, studio
+from tests.api.conftest import Studio, app, log, make_studio, new_booking, studio
 from tests.webhooks.receiver import SECONDS, Receiver
 
-__all__ = ["app", "studio"]
+__all__ = ["app", "log", "studio"]
 
+# Any: JSON, looked at from all sides.
+Json = dict[str, Any]
 Senders = Callable[..., AbstractAsyncContextManager[WebhookSender]]
 
 
@@ -133,9 +135,11 @@ class Hook:
 
 async def once(read: Callable[[], Awaitable[Json]], told: Callable[[Json], bool]) -> Json:
     async with asyncio.timeout(SECONDS):
-        while not told(found := await read()):
+        while True:
+            found = await read()
+            if told(found):
+                return found
             await asyncio.sleep(0.02)
-    return found
 
 
 async def hook(studio: Studio, url: str, **fields: Any) -> Hook:  # noqa: ANN401 - JSON
