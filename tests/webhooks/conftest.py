@@ -79,11 +79,15 @@ def sending(database: Database, master_key: MasterKey) -> Senders:
             try:
                 yield sender
             finally:
-                running.cancel()
-                await asyncio.wait({running})
+                while not running.done():  # a cancellation may be lost before Python 3.12
+                    running.cancel()
+                    await asyncio.wait({running}, timeout=0.5)
                 await pool.close()
 
     return sending
+
+
+NO_MESSAGE_YET: Json = {"state": None, "last_status": None}
 
 
 @dataclass
@@ -115,8 +119,8 @@ class Hook:
 
     async def delivery(self, position: int) -> Json:
         answer = await self.studio.get(f"{self.path}/deliveries/{position}")
-        assert answer.status_code == 200, answer.text
-        return cast("Json", answer.json())
+        assert answer.status_code in (200, 404), answer.text
+        return cast("Json", answer.json()) if answer.status_code == 200 else NO_MESSAGE_YET
 
     async def deliveries(self, query: str = "") -> list[Json]:
         answer = await self.studio.get(f"{self.path}/deliveries{query}")
@@ -127,9 +131,10 @@ class Hook:
         """Read it until it tells something."""
         return await once(self.read, told)
 
-    async def delivered(self, position: int) -> Json:
+    async def delivered(self, position: int, attempts: int = 1) -> Json:
         return await once(
-            lambda: self.delivery(position), lambda told: told["state"] == "delivered"
+            lambda: self.delivery(position),
+            lambda told: told["state"] == "delivered" and int(told["attempts"]) >= attempts,
         )
 
 
