@@ -29,6 +29,8 @@ from api.schemas import (
     resource_forms,
     usage,
     utilisation,
+    webhook_endpoint_bodies,
+    webhook_endpoint_forms,
 )
 
 NO_CONTENT = "204"
@@ -47,7 +49,7 @@ OPERATIONS = [
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
     command_forms, customer, events, forgetting, health, problem, refusals, resource_bodies,
-    resource_forms, usage, utilisation,
+    resource_forms, usage, utilisation, webhook_endpoint_bodies, webhook_endpoint_forms,
 )  # fmt: skip
 MODELS = sorted(
     {

@@ -48,7 +48,7 @@ def test_the_steps_from_one_master_key_to_the_next(ledger: Ledger, booking: Book
     assert "Customers' keys wrapped anew: 3." in rewrapped.output
     assert f"{OLD.id.hex()} is needed for older backups only" in rewrapped.output
     assert json.loads(after.output)["master_keys"] == [
-        {"id": NEW.id.hex(), "state": "in force", "customer_keys": 3, "secrets": 4},
+        {"id": NEW.id.hex(), "state": "in force", "customer_keys": 3, "secrets": 5},
         {"id": OLD.id.hex(), "state": "at hand", "customer_keys": 0, "secrets": 0},
     ]
     assert f"What is under {NEW.id.hex()} cannot be opened" in wrong.output

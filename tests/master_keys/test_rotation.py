@@ -27,7 +27,7 @@ from tests.master_keys.conftest import (
     as_before_keys_were_named,
 )
 
-SECRETS = 4
+SECRETS = 5
 
 
 def rewrap_all(ledger: Ledger, batch: int = 2) -> list[int]:

@@ -1,4 +1,4 @@
-"""A sender in a process of its own, that can be killed: `python -m tests.webhooks.sending_process`."""
+"""A sender in a process of its own, that can be killed."""
 
 import asyncio
 import os

@@ -14,11 +14,10 @@ from infra.database import Database
 from infra.master_key import MasterKey
 from infra.wrapped_secrets import open_secrets
 from tests.api.conftest import Studio
-from tests.webhooks.conftest import hook, lifted
+from tests.webhooks.conftest import Senders, hook, lifted
 from tests.webhooks.receiver import Received, Receiver
 
 ROOT = Path(__file__).parents[2]
-KILLS = 3
 BOOKINGS = 8
 EVENTS = 1 + 3 * BOOKINGS
 
@@ -39,8 +38,9 @@ async def mortal(database: Database, key: bytes) -> AsyncIterator[Process]:
 
 
 async def test_senders_that_are_killed_lose_nothing_and_keep_the_order(
-    studio: Studio, receiver: Receiver, database: Database, master_key: MasterKey
-) -> None:
+    studio: Studio, receiver: Receiver, database: Database, master_key: MasterKey,
+    sending: Senders,
+) -> None:  # fmt: skip
     kept = await asyncio.to_thread(open_secrets, database.runtime_dsn, master_key)
     stage = await studio.resource()
     for hour in range(BOOKINGS):
@@ -49,20 +49,22 @@ async def test_senders_that_are_killed_lose_nothing_and_keep_the_order(
 
     async def answer(_message: Received) -> web.Response:
         """Have the sender killed while it waits for some of the answers."""
-        if len(receiver.received) % 5 == 0:
+        if len(receiver.received) % 3 == 0:
             to_kill.set()
             await asyncio.sleep(0.05)
         return web.Response(status=204)
 
     receiver.answer = answer
     made = await hook(studio, receiver.url, after=0)
-    for _ in range(KILLS):
-        async with mortal(database, kept.webhook_secret_sealing) as process:
+    key = kept.webhook_secret_sealing
+    async with mortal(database, key) as one, mortal(database, key) as other:
+        for process in (one, other):
             to_kill.clear()
             async with asyncio.timeout(20):
                 await to_kill.wait()
             process.kill()
-    async with mortal(database, kept.webhook_secret_sealing):
+            await process.wait()
+    async with sending(lent_seconds=0.5):
         await made.once(lambda told: (told["position"], told["waiting"]) == (EVENTS, 0))
 
     assert set(receiver.positions) == set(range(1, EVENTS + 1))
