@@ -155,7 +155,9 @@ async def furnished(studio: Studio) -> Ids:
 
 
 async def webhook_endpoint(studio: Studio) -> str:
-    """Make an endpoint that has come to position 4, and messages to it."""
+    """Make an endpoint that has come to position 4, and messages to it; the only one."""
+    for before in (await studio.get("/v1/webhook-endpoints")).json()["items"]:
+        await studio.client.delete(f"/v1/webhook-endpoints/{before['id']}")
     asked = {"url": "https://hooks.example", "after": 4}
     endpoint = (await studio.post("/v1/webhook-endpoints", asked)).json()["id"]
     replayed = await studio.post(

@@ -43,7 +43,7 @@ def test_the_steps_from_one_master_key_to_the_next(ledger: Ledger, booking: Book
 
     said = before.output + rewrapped.output + after.output + wrong.output
     assert [each.exit_code for each in (before, rewrapped, after, wrong)] == [1, 0, 0, 1], said
-    assert f"{OLD.id.hex()}  at hand               3        4" in before.output
+    assert f"{OLD.id.hex()}  at hand               3        5" in before.output
     assert "booking masterkey rewrap" in before.output
     assert "Customers' keys wrapped anew: 3." in rewrapped.output
     assert f"{OLD.id.hex()} is needed for older backups only" in rewrapped.output
