@@ -1,7 +1,7 @@
 """The secrets of an installation that outlive a master key: kept in the database, wrapped by it.
 
 They find a customer's key by the client's name of the person, tell requests apart by their
-fingerprints, and sign cursors. They were derived from the master key once; so the first process
+fingerprints, sign cursors, and seal what signs webhooks. They were derived from the master key once; so the first process
 keeps, as they were, those of the key in force then, and nothing of before becomes invalid.
 """
 
