@@ -22,6 +22,7 @@ from api.readiness import Readiness
 from api.services import Services, provide
 from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
+from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
 from infra.kept_secrets import master_key_of, trusted_keys
@@ -40,13 +41,14 @@ from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.telemetry.webhook_metrics import WebhookMetrics
 from infra.usage import Counting, UsageKeeper
-from infra.webhooks.deliveries import WebhookDeliveries
+from infra.webhooks.deliveries import WebhookReplays
 from infra.webhooks.endpoints import WebhookEndpoints
 from infra.webhooks.figure_watch import FigureWatch
 from infra.webhooks.secrets import SecretSealing
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
+LISTENERS_AT_ONCE = 10_000
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -84,6 +86,7 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
+    circuits = Circuits(metrics.circuit)
     guards = guards or Guards()
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
@@ -103,10 +106,10 @@ async def running_services(
             appended=appended,
             refused=refusals.note,
         ) as running,
-        buckets_in_redis(guards.redis_url, changed=metrics.circuit) as shared_buckets,
+        buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         RefusalKeeper(running.pool, refusals).running(),
-        vouching(issuers or Issuers(), runtime_dsn, metrics) as vouchers,
+        vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
     ):
         feed = Feed(running.pool, running.rounds)
         lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
@@ -124,6 +127,7 @@ async def running_services(
             vault=running.vault,
             authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
             metrics=metrics,
+            circuits=circuits,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(running.secrets.cursor),
             fingerprints=Fingerprints(running.secrets.request_fingerprint),
@@ -141,13 +145,14 @@ async def running_services(
                 SecretSealing(running.secrets.webhook_secret_sealing),
                 anywhere=guards.webhooks_anywhere,
             ),
-            webhook_deliveries=WebhookDeliveries(running.pool),
+            webhook_replays=WebhookReplays(running.pool),
             limiter=Limiter(limits, time.monotonic, shared_buckets),
             usage=usage,
             tenant_metrics=tenant_metrics,
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
             signing_keys=signing_keys or TrustedKeys(),
+            listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
         )
         async with (
@@ -185,7 +190,7 @@ def create_app() -> FastAPI:
             ) as services:
                 provide(app, services)
                 spare_the_long_lived()
-                with services.draining.after_sigterm(settings.drain_seconds):
+                with services.draining.after_signals(settings.drain_seconds):
                     yield {"client_seconds": settings.client_seconds}
 
     return build_app(lifespan)

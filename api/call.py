@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.types import Scope
 
+from api.feed_address import address_with, key_in
 from api.problems.catalogue import UNAUTHENTICATED
 from api.problems.problem import Problem, ProblemError
 from domain.ids import TenantId
@@ -18,10 +19,6 @@ from infra.limits import Taken
 
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"  # beside letters, digits and -._ (RFC 3986, section 3.3)
 _NOTHING_TO_QUOTE = re.compile(r"[A-Za-z0-9/._~-]*")
-FEEDS = "/v1/calendar-feeds/"
-"""Before the key in the address of a calendar feed: calendar programs can send no header."""
-
-_FEED = ".ics"
 _SCOPE_KEY = "booking.call"
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(
@@ -46,6 +43,8 @@ class Call:
         taken: what its rate limits have left; None where there are none.
         rate_limited: they had nothing left for it; the log tells of it together with others.
         commands: how many it asked for.
+        without_body: only the head of the answer is wanted.
+        streaming: its answer lasts for as long as the client listens.
     """
 
     path: str
@@ -59,6 +58,8 @@ class Call:
     taken: Taken | None = None
     rate_limited: bool = False
     commands: int = 0
+    without_body: bool = False
+    streaming: bool = False
 
     @property
     def instance(self) -> str:
@@ -66,11 +67,19 @@ class Call:
 
         The key in the address of a feed is not told again.
         """
-        if self.path.startswith(FEEDS):
-            return f"{FEEDS}***{_FEED}"
+        if key_in(self.path) is not None:
+            return address_with("***")
         if _NOTHING_TO_QUOTE.fullmatch(self.path):
             return self.path
         return quote(self.path, safe=_PATH_CHARACTERS)
+
+    @property
+    def shown(self) -> str:
+        """The key or token that it shows; empty where it shows none, or not as it should."""
+        scheme, _, credentials = (self.authorization or b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            return ""
+        return credentials.strip().decode("utf-8", "surrogateescape")
 
     @property
     def authenticated(self) -> Principal:
@@ -130,8 +139,7 @@ def begin_call(scope: Scope) -> Call:
         elif name == b"access-control-request-method":
             is_preflight = scope["method"] == "OPTIONS"
     path: str = scope["path"]
-    if path.startswith(FEEDS):
-        key = path.removeprefix(FEEDS).removesuffix(_FEED)
+    if (key := key_in(path)) is not None:
         authorization = f"Bearer {key}".encode("utf-8", "surrogateescape")
     call = Call(
         path,

@@ -1,6 +1,6 @@
 """The request headers that an operation reads.
 
-If-Match, Idempotency-Key, Min-Event-Position, If-None-Match.
+If-Match, Idempotency-Key, Min-Event-Position, If-None-Match, Last-Event-ID.
 """
 
 import re
@@ -16,6 +16,7 @@ IF_MATCH = "If-Match"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 MIN_EVENT_POSITION = "Min-Event-Position"
 IF_NONE_MATCH = "If-None-Match"
+LAST_EVENT_ID = "Last-Event-ID"
 
 MAX_KEY_LENGTH = 255
 MAX_POSITION = 2**63 - 1
@@ -84,13 +85,19 @@ def read_min_event_position(headers: RawHeaders) -> int | None:
     Raises:
         ProblemError: it is no position, or is there twice (validation-failed).
     """
-    values = [value for name, value in headers if name == b"min-event-position"]
-    if not values:
-        return None
-    text = values[0].decode("latin-1").strip(" \t")
-    if len(values) > 1 or not _POSITION.fullmatch(text) or int(text) > MAX_POSITION:
-        raise _refused(MIN_EVENT_POSITION, "Expected one position, a whole number from 0")
-    return int(text)
+    return _read_position(headers, MIN_EVENT_POSITION)
+
+
+def read_last_event_id(headers: RawHeaders) -> int | None:
+    """Reads the position that a stream of events goes on from; None where it begins.
+
+    Args:
+        headers: all the headers of the request.
+
+    Raises:
+        ProblemError: it is no position, or is there twice (validation-failed).
+    """
+    return _read_position(headers, LAST_EVENT_ID)
 
 
 def is_known_already(headers: RawHeaders, tag: str) -> bool:
@@ -164,6 +171,17 @@ def parse_idempotency_key(text: str) -> str:
     if not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise ValueError(f"Expected 1 to {MAX_KEY_LENGTH} characters")
     return key
+
+
+def _read_position(headers: RawHeaders, header: str) -> int | None:
+    lower = header.lower().encode()
+    values = [value for name, value in headers if name == lower]
+    if not values:
+        return None
+    text = values[0].decode("latin-1").strip(" \t")
+    if len(values) > 1 or not _POSITION.fullmatch(text) or int(text) > MAX_POSITION:
+        raise _refused(header, "Expected one position, a whole number from 0")
+    return int(text)
 
 
 def _versions(condition: str) -> frozenset[int] | None:

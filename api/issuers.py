@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from infra.access import Authenticator
 from infra.access.tokens import TokenIssuer, clerk, openid_connect, token_authenticators
+from infra.circuits import Circuits
 from infra.people import ClerkWebhooks, People, Signatures, running_directory
 from infra.settings import Settings
 from infra.telemetry.metrics import Metrics
@@ -65,13 +66,16 @@ def issuers_of(settings: Settings) -> Issuers:
 
 
 @asynccontextmanager
-async def vouching(issuers: Issuers, runtime_dsn: str, metrics: Metrics) -> AsyncIterator[Vouching]:
+async def vouching(
+    issuers: Issuers, runtime_dsn: str, metrics: Metrics, circuits: Circuits
+) -> AsyncIterator[Vouching]:
     """Runs what checks tokens and takes webhooks; where no issuer is named, nothing is opened.
 
     Args:
         issuers: whose.
         runtime_dsn: of a login that may become `booking_directory`.
-        metrics: are told of circuits and webhooks.
+        metrics: are told of webhooks.
+        circuits: of the process.
 
     Raises:
         RoleUnsafe: as that role the database would not keep tenants apart.
@@ -86,6 +90,6 @@ async def vouching(issuers: Issuers, runtime_dsn: str, metrics: Metrics) -> Asyn
         if issuers.webhooks_of is not None and issuers.webhook_secrets:
             signatures = Signatures(issuers.webhook_secrets)
             webhooks = ClerkWebhooks(directory, issuers.webhooks_of, signatures, metrics.webhook)
-        checking = token_authenticators(issuers.tokens, people, changed=metrics.circuit)
+        checking = token_authenticators(issuers.tokens, people, circuits=circuits)
         async with checking as bearers:
             yield Vouching(bearers, webhooks)

@@ -34,13 +34,14 @@ class _Answer:
     """Passes an answer on, with what all answers carry, and remembers how it went."""
 
     def __init__(
-        self, send: Send, scope: Scope, call: Call, services: Services, *, without_body: bool
+        self, send: Send, scope: Scope, call: Call, services: Services, *, started: float
     ) -> None:
         self._send = send
         self._scope = scope
         self._call = call
-        self._without_body = without_body
+        self._started = started
         self.status = 0  # until the answer has begun
+        self._began = started
         self._headers = [(b"x-request-id", call.request_id.encode())]
         if call.traceparent is not None:
             self._headers.append((b"traceparent", call.traceparent.encode()))
@@ -51,13 +52,19 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
+            self._began = perf_counter()
             own = message["headers"]
             message["headers"] = [*own, *self._headers, *safe_headers(self._scope, own)]
             if self._call.taken is not None:
                 message["headers"] += rate_limit_fields(self._call.taken)
-        elif self._without_body:
+        elif self._call.without_body:
             message = {**message, "body": b""}
         await self._send(message)
+
+    def seconds(self) -> float:
+        """Tells how long it took; a stream, until it began."""
+        ended = self._began if self._call.streaming and self.status else perf_counter()
+        return ended - self._started
 
 
 class FrontDoor:
@@ -88,7 +95,8 @@ class FrontDoor:
             scope = {**scope, "method": "GET"}
         call = begin_call(scope)
         services: Services = scope["app"].state.services
-        answer = _Answer(send, scope, call, services, without_body=method == "HEAD")
+        call.without_body = method == "HEAD"
+        answer = _Answer(send, scope, call, services, started=started)
         bound = structlog.contextvars.bind_contextvars(request_id=call.request_id)
         try:
             await self._admit(scope, receive, answer, services, call)
@@ -101,7 +109,7 @@ class FrontDoor:
             await _refuse(INTERNAL_ERROR, call, scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", _UNMATCHED)
-            seconds = perf_counter() - started
+            seconds = answer.seconds()
             services.metrics.answered(method, route, answer.status, seconds)
             _count(call, services, method, seconds)
             if call.turned_away:
@@ -146,9 +154,8 @@ async def _admitted(call: Call, services: Services) -> Problem | None:
 async def _authenticate(call: Call, services: Services) -> Problem | None:
     if call.authorization is None:
         return unauthenticated("The header Authorization: Bearer <API key or token> is missing.")
-    scheme, _, credentials = call.authorization.partition(b" ")
-    shown = credentials.strip().decode("utf-8", "surrogateescape")
-    if scheme.lower() != b"bearer" or not shown:
+    shown = call.shown
+    if not shown:
         return unauthenticated("The header Authorization is not: Bearer <API key or token>.")
     if call.path == METRICS_PATH and services.operator.is_shown(shown):
         call.principal = OPERATOR

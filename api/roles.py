@@ -41,6 +41,16 @@ ALLOWED: Mapping[Permission, frozenset[Role]] = {
 }
 
 
+def may(permission: Permission, principal: Principal) -> bool:
+    """Tells whether the role allows something.
+
+    Args:
+        permission: what it takes.
+        principal: who asks.
+    """
+    return principal.role in ALLOWED[permission]
+
+
 def require(permission: Permission, principal: Principal) -> None:
     """Refuses what the role does not allow.
 
@@ -51,12 +61,11 @@ def require(permission: Permission, principal: Principal) -> None:
     Raises:
         ProblemError: forbidden.
     """
-    allowed = ALLOWED[permission]
-    if principal.role not in allowed:
+    if not may(permission, principal):
         raise ProblemError(
             Problem(
                 kind=FORBIDDEN,
                 detail=f"The role {principal.role} may not do this; it takes one of: "
-                f"{', '.join(sorted(allowed))}.",
+                f"{', '.join(sorted(ALLOWED[permission]))}.",
             )
         )

@@ -13,6 +13,7 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
 from infra.limits import Limiter
@@ -25,7 +26,7 @@ from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
-from infra.webhooks.deliveries import WebhookDeliveries
+from infra.webhooks.deliveries import WebhookReplays
 from infra.webhooks.endpoints import WebhookEndpoints
 
 METRICS_PATH = "/metrics"
@@ -43,6 +44,7 @@ class Services:
         vault: opens personal data of what is listed.
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
+        circuits: to all that it calls outside.
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
@@ -56,13 +58,14 @@ class Services:
         webhooks: takes what Clerk tells; None where its secret is not set.
         unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
         webhook_endpoints: the addresses to which events are sent.
-        webhook_deliveries: what became of that.
+        webhook_replays: sends them once more.
         limiter: how many requests each tenant and key may send.
         usage: counts what each tenant uses.
         tenant_metrics: what the process tells about single tenants.
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
     """
 
@@ -73,6 +76,7 @@ class Services:
     vault: CustomerVault
     authenticator: Authenticator
     metrics: Metrics
+    circuits: Circuits
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints
@@ -86,13 +90,14 @@ class Services:
     webhooks: ClerkWebhooks | None
     unsigned_bodies: LargeRequests
     webhook_endpoints: WebhookEndpoints
-    webhook_deliveries: WebhookDeliveries
+    webhook_replays: WebhookReplays
     limiter: Limiter
     usage: Counting
     tenant_metrics: TenantMetrics
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    listeners: Admission
     feed: Feed
 
     def admission_to(self, path: str) -> Admission:

@@ -65,8 +65,11 @@ class CircuitBreaker:
         return _STATES[self._context.state]
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
+    def guard(self, counting: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
         """Stands around one call, and learns from how it ends.
+
+        Args:
+            counting: errors of the other side; all others show nothing of it.
 
         Raises:
             CircuitOpen: the call is not to be made.
@@ -74,12 +77,12 @@ class CircuitBreaker:
         self._enter()
         try:
             yield
-        except Exception as error:
+        except counting as error:
             self._context.handle_exception(error)
             raise
         else:
             self._context.handle_end_request()
-        finally:  # a call that was cancelled has shown nothing: the next one tries
+        finally:  # a call that was given up has shown nothing: the next one tries
             self._trying = False
             self._tell()
 

@@ -1,8 +1,9 @@
 """The secrets of an installation that outlive a master key: kept in the database, wrapped by it.
 
 They find a customer's key by the client's name of the person, tell requests apart by their
-fingerprints, sign cursors, and seal what signs webhooks. They were derived from the master key once; so the first process
-keeps, as they were, those of the key in force then, and nothing of before becomes invalid.
+fingerprints, sign cursors, and seal what signs webhooks. They were derived from the master key
+once; so the first process keeps, as they were, those of the key in force then, and nothing of
+before becomes invalid.
 """
 
 from collections.abc import Iterable, Mapping

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from api.cli.workplace import owner_connection, prepared_database, prepared_settings
 from api.cli.written_file import CannotWrite, written_file
 from infra.access import tenant_named
+from infra.circuits import Circuits
 from infra.exporting import (
     BOOKINGS,
     EVENTS,
@@ -180,5 +181,5 @@ def _destination(settings: Settings, out: Path | None, key: str | None) -> Itera
         return
     if out is not None:
         raise CannotWrite("--out and --store are two places. Take one of them.")
-    with open_store(settings).writing(key) as kept:
+    with open_store(settings, Circuits()).writing(key) as kept:
         yield kept

@@ -8,8 +8,8 @@ from uuid import UUID
 import typer
 from pydantic import JsonValue
 
-from api.call import FEEDS
 from api.cli.workplace import AsJson, answer, owner_connection
+from api.feed_address import address_with
 from domain.ids import ResourceId
 from infra.access import (
     IssuedKey,
@@ -138,7 +138,7 @@ def _hand_out(issued: IssuedKey, facts: dict[str, JsonValue], *, as_json: bool) 
 
 def _how_to_use(record: KeyRecord) -> str:
     if record.role == "feed":
-        return f"Subscribe to <address of the server>{FEEDS}<key>.ics"
+        return f"Subscribe to <address of the server>{address_with('<key>')}"
     return "Send it as `Authorization: Bearer <key>`."
 
 

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, TypeVar, cast
 from uuid import UUID
 
 import psycopg
 import typer
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
@@ -23,8 +26,13 @@ from domain.ids import TenantId
 from domain.mapper import TOPICS
 from infra.access import tenant_named
 from infra.kept_secrets import master_key_of
-from infra.postgres.pool import open_pool
-from infra.webhooks.deliveries import CannotReplay, WebhookDeliveries
+from infra.postgres.pool import Pool, open_pool, reading
+from infra.webhooks.deliveries import (
+    CannotReplay,
+    WebhookReplays,
+    list_deliveries,
+    read_delivery,
+)
 from infra.webhooks.endpoints import (
     MOST_ENDPOINTS,
     Endpoint,
@@ -32,6 +40,8 @@ from infra.webhooks.endpoints import (
     Wanted,
     WebhookEndpoints,
     WithSecret,
+    all_endpoints,
+    read_endpoint,
 )
 from infra.webhooks.messages import State
 from infra.webhooks.secrets import SecretSealing
@@ -69,8 +79,11 @@ class WebhookRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class _Webhooks:
     tenant_id: TenantId
+    pool: Pool
     endpoints: WebhookEndpoints
-    deliveries: WebhookDeliveries
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection[TupleRow]]:
+        return reading(self.pool, self.tenant_id)
 
 
 @webhook.command()
@@ -110,7 +123,8 @@ def list_all(*, tenant: OfTenant, as_json: AsJson = False) -> None:
     """Tell the endpoints of a tenant."""
 
     async def read(theirs: _Webhooks) -> list[Endpoint]:
-        return await theirs.endpoints.all(theirs.tenant_id)
+        async with theirs.reading() as conn:
+            return await all_endpoints(conn, theirs.tenant_id)
 
     found = _for_tenant(tenant, read)
     text = endpoints_text(found) if found else f"{tenant} has no webhook endpoint."
@@ -122,7 +136,8 @@ def show(endpoint: Which, *, tenant: OfTenant, as_json: AsJson = False) -> None:
     """Tell an endpoint, and when and why it was disabled."""
 
     async def read(theirs: _Webhooks) -> Endpoint | None:
-        return await theirs.endpoints.one(theirs.tenant_id, endpoint)
+        async with theirs.reading() as conn:
+            return await read_endpoint(conn, theirs.tenant_id, endpoint)
 
     _tell(_there(_for_tenant(tenant, read), endpoint), as_json=as_json)
 
@@ -157,7 +172,8 @@ def delete(endpoint: Which, *, tenant: OfTenant, as_json: AsJson = False) -> Non
     """Take an endpoint away, with all that is kept of its messages."""
 
     async def remove(theirs: _Webhooks) -> Endpoint | None:
-        found = await theirs.endpoints.one(theirs.tenant_id, endpoint)
+        async with theirs.reading() as conn:
+            found = await read_endpoint(conn, theirs.tenant_id, endpoint)
         await theirs.endpoints.delete(theirs.tenant_id, endpoint)
         return found
 
@@ -177,14 +193,16 @@ def deliveries(
     """Tell what became of messages to an endpoint, those of the latest events first."""
 
     async def read(theirs: _Webhooks) -> tuple[str, list[JsonValue]] | None:
-        if await theirs.endpoints.one(theirs.tenant_id, endpoint) is None:
-            return None
-        found = await theirs.deliveries.some(theirs.tenant_id, endpoint, state=state, limit=limit)
-        told = [
-            replace(each, tries=one.tries)
-            for each in found
-            if (one := await theirs.deliveries.one(theirs.tenant_id, endpoint, each.position))
-        ]
+        async with theirs.reading() as conn:
+            if await read_endpoint(conn, theirs.tenant_id, endpoint) is None:
+                return None
+            found = await list_deliveries(
+                conn, theirs.tenant_id, endpoint, state=state, limit=limit
+            )
+            each = [
+                await read_delivery(conn, theirs.tenant_id, endpoint, one.position) for one in found
+            ]
+        told = [one for one in each if one is not None]
         facts = [_facts(delivery_with_tries_body(theirs.tenant_id, each)) for each in told]
         return deliveries_text(told), facts
 
@@ -209,7 +227,9 @@ def replay(
 
     async def again(theirs: _Webhooks) -> int | None:
         try:
-            return await theirs.deliveries.replay(theirs.tenant_id, endpoint, after, until)
+            return await WebhookReplays(theirs.pool).replay(
+                theirs.tenant_id, endpoint, after, until
+            )
         except CannotReplay as error:
             raise WebhookRefused(f"--until: {error}.") from error
 
@@ -246,7 +266,7 @@ def _for_tenant(slug: str, work: Callable[[_Webhooks], Awaitable[_Result]]) -> _
                 endpoints = WebhookEndpoints(
                     pool, SecretSealing(key), anywhere=settings.webhooks_anywhere
                 )
-                return await work(_Webhooks(tenant_id, endpoints, WebhookDeliveries(pool)))
+                return await work(_Webhooks(tenant_id, pool, endpoints))
             finally:
                 await pool.close()
 

@@ -54,6 +54,7 @@ class Answer:
         model: the body's schema; None where it is no JSON.
         status: of the answer.
         media_type: of the body.
+        schema: of a body that is no JSON.
         headers: names of those that it has, beside X-Request-Id.
         links: what can be asked next about it.
     """
@@ -63,6 +64,7 @@ class Answer:
     model: type[BaseModel] | None = None
     status: HTTPStatus = HTTPStatus.OK
     media_type: str = "application/json"
+    schema: OpenApi = field(default_factory=lambda: {"type": "string"})
     headers: tuple[str, ...] = ()
     links: Links = field(default_factory=dict)
 
@@ -110,7 +112,7 @@ def operation(
     if answer.example is not None:
         content: OpenApi = {"example": answer.example}
         if answer.model is None:
-            content["schema"] = {"type": "string"}
+            content["schema"] = answer.schema
         good["content"] = {answer.media_type: content}
     if answer.model is not None:
         good["model"] = answer.model

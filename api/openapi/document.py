@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from api.schemas.live import LiveChangeBody, LiveHeartbeatBody
 from api.schemas.problem import ProblemBody
 
 # Any: OpenAPI objects, as FastAPI's own signatures have them.
@@ -49,8 +50,12 @@ def _document(app: FastAPI) -> OpenApi:
         tags=_TAGS,
     )
     schemas = document["components"]["schemas"]
-    _, problem = models_json_schema([(ProblemBody, "serialization")], ref_template=_REFERENCE)
-    schemas.update(problem["$defs"])
+    # What no route answers as its body alone: the bodies of errors, and what streams are made of.
+    _, besides = models_json_schema(
+        [(model, "serialization") for model in (ProblemBody, LiveChangeBody, LiveHeartbeatBody)],
+        ref_template=_REFERENCE,
+    )
+    schemas.update(besides["$defs"])
     for operations in document["paths"].values():
         for declared in operations.values():
             _drop_default_errors(declared)

@@ -15,6 +15,7 @@ from api.headers import (
     IF_MATCH,
     IF_MATCH_PATTERN,
     IF_NONE_MATCH,
+    LAST_EVENT_ID,
     MAX_POSITION,
     MIN_EVENT_POSITION,
 )
@@ -63,6 +64,12 @@ TAKES_IF_NONE_MATCH = _taken(
     "304.",
     {"type": "string"},
     '"0c1d5b7e9f3a48d2a6b4c8e0f1d2b3a4"',
+)
+TAKES_LAST_EVENT_ID = _taken(
+    LAST_EVENT_ID,
+    "The last position known, as a browser sends it when it comes back; goes before `after`.",
+    {"type": "integer", "minimum": 0, "maximum": MAX_POSITION},
+    3,
 )
 TAKES_SVIX_ID = _taken(
     "svix-id",

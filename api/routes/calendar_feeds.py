@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api.call import FEEDS, call_of
+from api.call import call_of
+from api.feed_address import address_with
 from api.headers import is_known_already
 from api.icalendar_feed import calendar_text
 from api.openapi import headers, kinds
@@ -40,7 +41,7 @@ router = APIRouter(route_class=StrictRoute)
 
 
 @router.get(
-    FEEDS + "{key}.ics",
+    address_with("{key}"),
     **operation(
         "readCalendarFeed",
         tag="resources",

@@ -50,7 +50,8 @@ async def alive(_request: Request) -> Response:
         summary="Can the process serve?",
         description="Whether the database answers within a second, is migrated, and commits get "
         "through. Calendar, availability and resources are never behind: they change with the log. "
-        "How far the other projections are is told as well, and decides nothing.",
+        "How far the other projections are is told as well, and which other services are left "
+        "alone since they did not answer; that decides nothing: bookings go on without them.",
         permission=None,
         answer=Answer(
             description="It can.",
@@ -70,6 +71,7 @@ async def ready(request: Request) -> Response:
             "status": "ready",
             "checks": checks,
             "projections": _told(services.lag_watch.lags()),
+            "circuits": dict(services.circuits.states()),
         }
         return Response(to_json(body), media_type="application/json")
     return problem_response(

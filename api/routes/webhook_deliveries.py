@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from api.call import tenant_of
 from api.cursor import CursorScope
-from api.openapi import headers, kinds
+from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, EndpointPath, Limit, PositionPath
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, ProblemError, validation_failed
-from api.reading import next_link
+from api.reading import found, found_page, snapshot
 from api.rendering_webhooks import delivery_body, delivery_with_tries_body
 from api.roles import Permission
 from api.routes.webhook_endpoints import ENDPOINT, ENDPOINTS
@@ -29,7 +29,8 @@ from api.schemas.webhook_endpoint_forms import ReplayForm
 from api.services import services_of
 from api.strict_route import StrictRequest, StrictRoute
 from api.writing import JSON
-from infra.webhooks.deliveries import WHOLE_LOG, CannotReplay
+from infra.webhooks.deliveries import WHOLE_LOG, CannotReplay, list_deliveries, read_delivery
+from infra.webhooks.endpoints import read_endpoint
 from infra.webhooks.messages import State
 
 _BEFORE = TypeAdapter(int)
@@ -46,11 +47,12 @@ router = APIRouter(route_class=StrictRoute)
         description="Messages to an endpoint, those of the latest events first. Those that came "
         "to their end are kept for 30 days, and of one endpoint the latest 10,000.",
         permission=Permission.INTEGRATE,
+        takes=kinds.READ_HEADERS,
         answer=Answer(
             description="A page of messages.",
             model=WebhookDeliveriesBody,
             example=examples.WEBHOOK_DELIVERIES,
-            headers=(headers.LINK,),
+            headers=kinds.ANSWERS_PAGE,
         ),
         problems=kinds.READ_ONE_PROBLEMS,
     ),
@@ -70,20 +72,21 @@ async def list_some(
         filters={"endpoint_id": endpoint_id, "state": state},
     )
     before = services.cursors.open(_BEFORE, cursor, bound) if cursor else WHOLE_LOG
-    if await services.webhook_endpoints.one(tenant_id, endpoint_id) is None:
-        raise ProblemError(not_found(ENDPOINT, endpoint_id))
-    # One more than shown tells whether there is another page.
-    found = await services.webhook_deliveries.some(
-        tenant_id, endpoint_id, state=state, before=before, limit=limit + 1
-    )
-    shown, next_cursor = found[:limit], None
-    if len(found) > limit:
+    async with snapshot(request) as look:
+        if await read_endpoint(look.conn, tenant_id, endpoint_id) is None:
+            raise ProblemError(not_found(ENDPOINT, endpoint_id))
+        # One more than shown tells whether there is another page.
+        listed = await list_deliveries(
+            look.conn, tenant_id, endpoint_id, state=state, before=before, limit=limit + 1
+        )
+    shown, next_cursor = listed[:limit], None
+    if len(listed) > limit:
         next_cursor = services.cursors.seal(shown[-1].position, bound)
-    items = [delivery_body(tenant_id, each) for each in shown]
-    return Response(
-        to_json({"items": items, "next_cursor": next_cursor}),
-        headers=None if next_cursor is None else next_link(request, cursor=next_cursor),
-        media_type=JSON,
+    return found_page(
+        request,
+        [delivery_body(tenant_id, each) for each in shown],
+        next_cursor=next_cursor,
+        as_of=look.head,
     )
 
 
@@ -95,10 +98,12 @@ async def list_some(
         summary="Read what became of a message",
         description="With each try: when, how long it took, what was answered.",
         permission=Permission.INTEGRATE,
+        takes=kinds.READ_HEADERS,
         answer=Answer(
             description="The message.",
             model=WebhookDeliveryWithTriesBody,
             example=examples.WEBHOOK_DELIVERY_WITH_TRIES,
+            headers=kinds.ANSWERS_READ,
         ),
         problems=kinds.READ_ONE_PROBLEMS,
     ),
@@ -106,11 +111,11 @@ async def list_some(
 async def read(request: Request, endpoint_id: EndpointPath, position: PositionPath) -> Response:
     """Reads one."""
     tenant_id = tenant_of(request)
-    deliveries = services_of(request).webhook_deliveries
-    delivery = await deliveries.one(tenant_id, endpoint_id, position)
+    async with snapshot(request) as look:
+        delivery = await read_delivery(look.conn, tenant_id, endpoint_id, position)
     if delivery is None:
         raise ProblemError(not_found(f"message to {endpoint_id} about position", position))
-    return Response(to_json(delivery_with_tries_body(tenant_id, delivery)), media_type=JSON)
+    return found(delivery_with_tries_body(tenant_id, delivery), as_of=look.head)
 
 
 @router.post(
@@ -167,9 +172,9 @@ async def replay_span(
 async def _replay(
     request: Request, endpoint_id: EndpointPath, after: int, until: int, pointer: str
 ) -> Response:
-    deliveries = services_of(request).webhook_deliveries
+    replays = services_of(request).webhook_replays
     try:
-        messages = await deliveries.replay(tenant_of(request), endpoint_id, after, until)
+        messages = await replays.replay(tenant_of(request), endpoint_id, after, until)
     except CannotReplay as error:
         raise ProblemError(
             validation_failed(FieldError(pointer=pointer, message=str(error)))

@@ -15,6 +15,7 @@ from api.openapi.parameters import EndpointPath
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.reading import found, snapshot
 from api.rendering_webhooks import endpoint_body, endpoint_with_secret_body
 from api.roles import Permission
 from api.schemas import examples
@@ -27,7 +28,7 @@ from api.schemas.webhook_endpoint_forms import ChangeEndpointForm, EndpointForm,
 from api.services import Services, services_of
 from api.strict_route import StrictRequest, StrictRoute
 from api.writing import JSON
-from infra.webhooks.endpoints import MOST_ENDPOINTS, TooManyEndpoints
+from infra.webhooks.endpoints import MOST_ENDPOINTS, TooManyEndpoints, all_endpoints, read_endpoint
 
 ENDPOINTS = "/v1/webhook-endpoints"
 ENDPOINT = "webhook endpoint"
@@ -87,18 +88,21 @@ async def make(request: StrictRequest, form: EndpointForm) -> Response:
         summary="List webhook endpoints",
         description="All of them, those that are disabled among them.",
         permission=Permission.INTEGRATE,
+        takes=kinds.READ_HEADERS,
         answer=Answer(
             description="The endpoints.",
             model=WebhookEndpointsBody,
             example=examples.WEBHOOK_ENDPOINTS,
+            headers=kinds.ANSWERS_READ,
         ),
         problems=kinds.READ_PROBLEMS,
     ),
 )
 async def list_all(request: Request) -> Response:
     """Lists."""
-    endpoints = await services_of(request).webhook_endpoints.all(tenant_of(request))
-    return _answered({"items": [endpoint_body(each) for each in endpoints]})
+    async with snapshot(request) as look:
+        endpoints = await all_endpoints(look.conn, look.tenant_id)
+    return found({"items": [endpoint_body(each) for each in endpoints]}, as_of=look.head)
 
 
 @router.post(
@@ -140,20 +144,23 @@ async def rotate(
         summary="Read a webhook endpoint",
         description="With the notices that say when and why it was disabled.",
         permission=Permission.INTEGRATE,
+        takes=kinds.READ_HEADERS,
         answer=Answer(
             description="The endpoint.",
             model=WebhookEndpointBody,
             example=examples.WEBHOOK_ENDPOINT,
+            headers=kinds.ANSWERS_READ,
         ),
         problems=kinds.READ_ONE_PROBLEMS,
     ),
 )
 async def read(request: Request, endpoint_id: EndpointPath) -> Response:
     """Reads one."""
-    endpoint = await services_of(request).webhook_endpoints.one(tenant_of(request), endpoint_id)
+    async with snapshot(request) as look:
+        endpoint = await read_endpoint(look.conn, look.tenant_id, endpoint_id)
     if endpoint is None:
         raise ProblemError(not_found(ENDPOINT, endpoint_id))
-    return _answered(endpoint_body(endpoint))
+    return found(endpoint_body(endpoint), as_of=look.head)
 
 
 @router.patch(

@@ -1,7 +1,11 @@
 """The one story that all examples tell: a stage and a camera, booked for a shoot in Vienna.
 
+import json
+
 None of them has a null: FastAPI leaves these out when it writes the OpenAPI document.
 """
+
+import json
 
 from pydantic import JsonValue
 
@@ -18,6 +22,49 @@ IMPERSONATOR = "user_2xkQz9mVb4TgLr7"
 CURSOR = "k3Jq0bU1lq2n1S0cZB0YV1siMjAyNi0wMy0wMiJd"
 SVIX_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uKR0c4RBIVDIGpU="
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+LIVE_PERIOD: dict[str, JsonValue] = {
+    "start_time": "2026-03-02T08:00:00Z",
+    "end_time": "2026-03-02T18:00:00Z",
+}
+LIVE_AVAILABILITY: dict[str, JsonValue] = {
+    "resource_id": STAGE_ID,
+    "taken": [LIVE_PERIOD],
+    "freed": [],
+}
+LIVE_RESOURCE: dict[str, JsonValue] = {
+    "id": STAGE_ID,
+    "name": "Stage A",
+    "kind": "stage",
+    "timezone": "Europe/Vienna",
+    "retired": False,
+    "version": 1,
+}
+LIVE_BOOKING: dict[str, JsonValue] = {
+    "id": BOOKING_ID,
+    "status": "held",
+    "title": "Commercial shoot",
+    "resource_ids": [STAGE_ID],
+    **LIVE_PERIOD,
+    "hold_expires_at": "2026-03-01T12:00:00Z",
+    "reference": "PO-4711",
+    "version": 1,
+}
+LIVE_CHANGE: dict[str, JsonValue] = {
+    "room": {"resource_id": STAGE_ID},
+    "position": 4,
+    "prev": 1,
+    "type": "booking.hold_placed",
+    "time": "2026-02-20T09:20:11.004512Z",
+    "actor": ACTOR,
+    "booking": LIVE_BOOKING,
+    "availability": [LIVE_AVAILABILITY],
+}
+LIVE_HEARTBEAT: dict[str, JsonValue] = {"room": {"resource_id": STAGE_ID}, "position": 4, "head": 9}
+EVENT_STREAM = (
+    f"id: 4\nevent: change\ndata: {json.dumps(LIVE_CHANGE)}\n\n"
+    f"id: 9\nevent: heartbeat\ndata: {json.dumps(LIVE_HEARTBEAT)}\n\n"
+)
 
 FEED_KEY = "bk_Yc0bWq3lPz8tRk5nVh2sXe7uJd4mGf6aLo9iQw1yTxE"
 CALENDAR_FEED = "\r\n".join(

@@ -4,10 +4,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from infra.circuit_breaker import State
+
 _CHECKS: dict[str, JsonValue] = {"database": "ok", "migrations": "ok", "commit_queue": "ok"}
 _LAG: dict[str, JsonValue] = {"events": 3, "seconds": 0.041, "parked": 0, "age_seconds": 1.7}
 _BEHIND: dict[str, JsonValue] = {"bookings": _LAG}
-READY: dict[str, JsonValue] = {"status": "ready", "checks": _CHECKS, "projections": _BEHIND}
+_CIRCUITS: dict[str, JsonValue] = {"Redis": "closed", "https://clerk.example.com": "closed"}
+READY: dict[str, JsonValue] = {
+    "status": "ready",
+    "checks": _CHECKS,
+    "projections": _BEHIND,
+    "circuits": _CIRCUITS,
+}
 
 
 class LivenessBody(BaseModel):
@@ -50,4 +58,10 @@ class ReadinessBody(BaseModel):
         description="How far each is that follows the log, as it was last measured. Being behind "
         "makes no process unready.",
         examples=[_BEHIND],
+    )
+    circuits: dict[str, State] = Field(
+        description="Each service outside that this process calls: `closed` where calls pass, "
+        "`open` where it is left alone since it did not answer, `half-open` while one call tries. "
+        "None of them makes a process unready.",
+        examples=[_CIRCUITS],
     )

@@ -5,26 +5,24 @@ clock, so that machines whose clocks differ count alike.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from infra.circuit_breaker import Changed, CircuitBreaker, CircuitOpen
+from infra.circuit_breaker import CircuitBreaker, CircuitOpen
+from infra.circuits import Circuits
 from infra.limits.allowance import TENANT, Limits, Taken
+from infra.redis_circuit import ANSWER_SECONDS, circuit_to_redis
 
 VERSION = 1
 """Of what stands in Redis. Another script's buckets have other names."""
 
-ANSWER_SECONDS = 0.25
-"""How long a request waits for Redis. Longer than it ever takes; short enough to go unnoticed."""
-
-FAILURES = 3  # in a row, after which Redis is left alone
-REST_SECONDS = 5.0  # for so long; then one request tries whether it answers again
 CONNECTIONS = 32
 
 _MICROSECONDS = 1_000_000
@@ -38,23 +36,16 @@ class RedisAway(Exception):
 class RedisBuckets:
     """The shared buckets."""
 
-    def __init__(self, redis: Redis, *, rest_seconds: float, changed: Changed | None) -> None:
+    def __init__(self, redis: Redis, circuit: CircuitBreaker) -> None:
         """Ask nothing yet.
 
         Args:
             redis: where they are.
-            rest_seconds: how long Redis is left alone once it has not answered.
-            changed: is told when that begins and ends.
+            circuit: to it.
         """
         self._redis = redis
         self._script = redis.register_script(_SCRIPT)
-        self._circuit = CircuitBreaker(
-            "Redis",
-            failures=FAILURES,
-            pause_seconds=rest_seconds,
-            clock=time.monotonic,
-            changed=changed,
-        )
+        self._circuit = circuit
 
     async def take(self, limits: Limits, whose: Sequence[str]) -> Taken:
         """Take a token from every bucket, or none from any.
@@ -108,14 +99,13 @@ class RedisBuckets:
 
 @asynccontextmanager
 async def buckets_in_redis(
-    url: str | None, *, rest_seconds: float = REST_SECONDS, changed: Changed | None = None
+    url: str | None, circuits: Circuits
 ) -> AsyncIterator[RedisBuckets | None]:
     """Have the shared buckets; nothing is connected before the first request.
 
     Args:
         url: as REDIS_URL has it; None where there is no Redis.
-        rest_seconds: how long Redis is left alone once it has not answered.
-        changed: is told when that begins and ends.
+        circuits: of the process; Redis has one there from now on.
 
     Yields:
         The buckets; None without Redis.
@@ -129,10 +119,12 @@ async def buckets_in_redis(
         timeout=ANSWER_SECONDS,
         socket_timeout=ANSWER_SECONDS,
         socket_connect_timeout=ANSWER_SECONDS,
+        # Not tried again: taking twice is not the same, and this process' own buckets are at hand.
+        retry=Retry(NoBackoff(), 0),
     )
     redis = Redis.from_pool(pool)
     try:
-        yield RedisBuckets(redis, rest_seconds=rest_seconds, changed=changed)
+        yield RedisBuckets(redis, circuit_to_redis(circuits))
     finally:
         await redis.aclose()
 

@@ -36,6 +36,9 @@ MOST_TENANTS = 1_000
 MOST_REMEMBERED = 50_000
 """Changes of all tenants together, some 75 MB; the last few of each are remembered besides."""
 
+BEGIN_SECONDS = 3.0
+"""For the first look at a log."""
+
 POLL_SECONDS = 10.0
 """Between two looks at a log of which nothing was heard."""
 
@@ -156,6 +159,8 @@ class Feed:
             head = await select_head(conn, tenant_id)
         feed = TenantFeed(self._pool, self._deriving, tenant_id, head.seq)
         self._followed[tenant_id] = _Followed(feed, asyncio.create_task(feed.follow()))
+        if not await feed.reached(head.seq, BEGIN_SECONDS):
+            raise Overloaded
         return feed
 
     def _hear(self, payload: str) -> None:

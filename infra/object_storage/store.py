@@ -19,6 +19,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from infra.circuit_breaker import CircuitBreaker, CircuitOpen
+from infra.circuits import Circuits
 from infra.settings import Settings
 
 if TYPE_CHECKING:  # the library has these for type checkers alone
@@ -40,6 +42,9 @@ RETRIES: "RetryConfig" = {
         "base": 2,
     },
 }
+
+FAILURES, PAUSE_SECONDS = 2, 30.0
+"""Uploads that failed, with all their retries, after which the store is left alone; how long."""
 
 _KEY = re.compile(r"(?!\.\.?(?:/|$))[^/\x00-\x1f]+(?:/(?!\.\.?(?:/|$))[^/\x00-\x1f]+)*")
 
@@ -65,6 +70,7 @@ class ObjectStore:
 
     address: str
     _store: LocalStore | S3Store
+    _circuit: CircuitBreaker
 
     @contextmanager
     def writing(self, key: str) -> Iterator[Writable]:
@@ -77,7 +83,7 @@ class ObjectStore:
             What to write to. If anything fails inside, nothing is kept.
 
         Raises:
-            StoreFailed: the key is none, or the store did not take it.
+            StoreFailed: the key is none, or the store did not take it, or is left alone.
         """
         if not _KEY.fullmatch(key) or len(key.encode()) > LONGEST_KEY:
             raise StoreFailed(
@@ -85,10 +91,20 @@ class ObjectStore:
                 "them, such as nova/bookings.csv."
             )
         try:
-            with obstore.open_writer(
-                self._store, key, buffer_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
-            ) as writer:
+            with (
+                # Around it all, since the library tries again inside it; what fails while the next
+                # piece is made says nothing about the store.
+                self._circuit.guard(counting=(BaseError, OSError)),
+                obstore.open_writer(
+                    self._store, key, buffer_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+                ) as writer,
+            ):
                 yield writer
+        except CircuitOpen:
+            raise StoreFailed(
+                f"{self.address} failed lately, and is left alone for {PAUSE_SECONDS:g} s. Try "
+                f"again then, or keep {key} elsewhere."
+            ) from None
         except (BaseError, OSError) as error:  # the one from the upload, the other from its end
             raise StoreFailed(
                 f"{self.address} did not take {key}, of which nothing is kept: {_said(error)} See "
@@ -97,11 +113,12 @@ class ObjectStore:
             ) from None
 
 
-def open_store(settings: Settings) -> ObjectStore:
+def open_store(settings: Settings, circuits: Circuits) -> ObjectStore:
     """Make ready the store that is set; nothing is asked of it yet.
 
     Args:
         settings: say where it is.
+        circuits: of the process; the store has one there from now on.
 
     Returns:
         It.
@@ -116,9 +133,11 @@ def open_store(settings: Settings) -> ObjectStore:
         )
     address = urlsplit(settings.object_store)
     if address.scheme == "file":
-        return ObjectStore(settings.object_store, _folder(Path(address.path)))
-    bucket = _bucket(settings, address.netloc, address.path.strip("/"))
-    return ObjectStore(settings.object_store, bucket)
+        store: LocalStore | S3Store = _folder(Path(address.path))
+    else:
+        store = _bucket(settings, address.netloc, address.path.strip("/"))
+    circuit = circuits.breaker("object store", failures=FAILURES, pause_seconds=PAUSE_SECONDS)
+    return ObjectStore(settings.object_store, store, circuit)
 
 
 def _folder(path: Path) -> LocalStore:

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
 from domain.ids import TenantId
-from infra.postgres.pool import Pool, reading, writing
+from infra.postgres.pool import Pool, writing
 from infra.webhooks.endpoints import wake
 from infra.webhooks.messages import State
 
@@ -137,8 +137,8 @@ class Delivery:
     tries: Sequence[Attempt] = ()
 
 
-class WebhookDeliveries:
-    """What became of messages, each tenant's for itself."""
+class WebhookReplays:
+    """Messages that are sent once more."""
 
     def __init__(self, pool: Pool) -> None:
         """Keeps the pool.
@@ -147,61 +147,6 @@ class WebhookDeliveries:
             pool: connections of `booking_api`.
         """
         self._pool = pool
-
-    async def some(
-        self,
-        tenant_id: TenantId,
-        endpoint_id: UUID,
-        *,
-        state: State | None,
-        before: int = WHOLE_LOG,
-        limit: int,
-    ) -> list[Delivery]:
-        """Lists messages, those of the latest events first.
-
-        Args:
-            tenant_id: whose.
-            endpoint_id: to which endpoint.
-            state: only those in this state; None for all.
-            before: the position after the first one wanted.
-            limit: how many at most.
-
-        Raises:
-            Overloaded: the database could not be asked in time.
-        """
-        async with (
-            reading(self._pool, tenant_id) as conn,
-            conn.cursor(row_factory=class_row(Delivery)) as cursor,
-        ):
-            await cursor.execute(
-                _LIST,
-                {
-                    "tenant_id": tenant_id,
-                    "endpoint_id": endpoint_id,
-                    "first": 0,
-                    "before": before,
-                    "state": state,
-                    "limit": limit,
-                },
-            )
-            return await cursor.fetchall()
-
-    async def one(self, tenant_id: TenantId, endpoint_id: UUID, position: int) -> Delivery | None:
-        """Reads a message, with its last attempts.
-
-        Args:
-            tenant_id: whose.
-            endpoint_id: to which endpoint.
-            position: of which event.
-
-        Returns:
-            It; None where there is none, or none any more.
-
-        Raises:
-            Overloaded: the database could not be asked in time.
-        """
-        async with reading(self._pool, tenant_id) as conn:
-            return await _read(conn, tenant_id, endpoint_id, position)
 
     async def replay(
         self, tenant_id: TenantId, endpoint_id: UUID, after: int, until: int
@@ -238,9 +183,54 @@ class WebhookDeliveries:
             return replayed.rowcount
 
 
-async def _read(
+async def list_deliveries(
+    conn: AsyncConnection[TupleRow],
+    tenant_id: TenantId,
+    endpoint_id: UUID,
+    *,
+    state: State | None,
+    before: int = WHOLE_LOG,
+    limit: int,
+) -> list[Delivery]:
+    """Lists messages, those of the latest events first.
+
+    Args:
+        conn: in a transaction of the tenant.
+        tenant_id: whose.
+        endpoint_id: to which endpoint.
+        state: only those in this state; None for all.
+        before: the position after the first one wanted.
+        limit: how many at most.
+    """
+    async with conn.cursor(row_factory=class_row(Delivery)) as cursor:
+        await cursor.execute(
+            _LIST,
+            {
+                "tenant_id": tenant_id,
+                "endpoint_id": endpoint_id,
+                "first": 0,
+                "before": before,
+                "state": state,
+                "limit": limit,
+            },
+        )
+        return await cursor.fetchall()
+
+
+async def read_delivery(
     conn: AsyncConnection[TupleRow], tenant_id: TenantId, endpoint_id: UUID, position: int
 ) -> Delivery | None:
+    """Reads a message, with its last attempts.
+
+    Args:
+        conn: in a transaction of the tenant.
+        tenant_id: whose.
+        endpoint_id: to which endpoint.
+        position: of which event.
+
+    Returns:
+        It; None where there is none, or none any more.
+    """
     which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id, "position": position}
     async with conn.cursor(row_factory=class_row(Delivery)) as cursor:
         await cursor.execute(

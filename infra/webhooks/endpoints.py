@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow, class_row
 from domain.ids import TenantId
 from infra.identity import new_id
 from infra.log.announcing import CHANNEL
-from infra.postgres.pool import Pool, reading, writing
+from infra.postgres.pool import Pool, writing
 from infra.webhooks.addresses import fault_in
 from infra.webhooks.notices import REQUESTED, Notice, note, notices_of
 from infra.webhooks.secrets import SecretPlace, SecretSealing, new_secret
@@ -230,43 +230,11 @@ class WebhookEndpoints:
             if (await conn.execute(_MAKE, parameters)).rowcount == 0:
                 raise TooManyEndpoints
             secret = await self._add_secret(conn, tenant_id, endpoint_id)
-            made = await _read(conn, tenant_id, endpoint_id)
+            made = await read_endpoint(conn, tenant_id, endpoint_id)
             await wake(conn, tenant_id)
         if made is None:
             raise LookupError(endpoint_id)
         return WithSecret(made, secret)
-
-    async def all(self, tenant_id: TenantId) -> list[Endpoint]:
-        """Lists a tenant's endpoints, in the order in which they were made.
-
-        Args:
-            tenant_id: whose.
-
-        Raises:
-            Overloaded: the database could not be asked in time.
-        """
-        async with (
-            reading(self._pool, tenant_id) as conn,
-            conn.cursor(row_factory=class_row(Endpoint)) as cursor,
-        ):
-            await cursor.execute(_READ, {"tenant_id": tenant_id, "endpoint_id": None})
-            return await cursor.fetchall()
-
-    async def one(self, tenant_id: TenantId, endpoint_id: UUID) -> Endpoint | None:
-        """Reads an endpoint, with what was done to it.
-
-        Args:
-            tenant_id: whose.
-            endpoint_id: which.
-
-        Returns:
-            It; None when the tenant has no such endpoint.
-
-        Raises:
-            Overloaded: the database could not be asked in time.
-        """
-        async with reading(self._pool, tenant_id) as conn:
-            return await _read(conn, tenant_id, endpoint_id)
 
     async def change(
         self, tenant_id: TenantId, endpoint_id: UUID, wish: Callable[[Endpoint], Wanted]
@@ -287,7 +255,7 @@ class WebhookEndpoints:
         which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id}
         async with writing(self._pool, tenant_id) as conn:
             await conn.execute(_LOCK, which)
-            now = await _read(conn, tenant_id, endpoint_id)
+            now = await read_endpoint(conn, tenant_id, endpoint_id)
             if now is None:
                 return None
             wanted = wish(now)
@@ -308,7 +276,7 @@ class WebhookEndpoints:
                 await conn.execute(_DISABLE, which)
                 await note(conn, tenant_id, endpoint_id, REQUESTED)
             await wake(conn, tenant_id)
-            return await _read(conn, tenant_id, endpoint_id)
+            return await read_endpoint(conn, tenant_id, endpoint_id)
 
     async def rotate(
         self, tenant_id: TenantId, endpoint_id: UUID, overlap: timedelta
@@ -329,7 +297,7 @@ class WebhookEndpoints:
         which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id}
         async with writing(self._pool, tenant_id) as conn:
             await conn.execute(_LOCK, which)
-            endpoint = await _read(conn, tenant_id, endpoint_id)
+            endpoint = await read_endpoint(conn, tenant_id, endpoint_id)
             if endpoint is None:
                 return None
             await conn.execute(_END_SECRETS, {**which, "overlap": overlap})
@@ -372,9 +340,31 @@ async def wake(conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> None:
     await conn.execute("select pg_notify(%s, %s)", [CHANNEL, tenant_id.hex])
 
 
-async def _read(
+async def all_endpoints(conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> list[Endpoint]:
+    """Lists a tenant's endpoints, in the order in which they were made.
+
+    Args:
+        conn: in a transaction of the tenant.
+        tenant_id: whose.
+    """
+    async with conn.cursor(row_factory=class_row(Endpoint)) as cursor:
+        await cursor.execute(_READ, {"tenant_id": tenant_id, "endpoint_id": None})
+        return await cursor.fetchall()
+
+
+async def read_endpoint(
     conn: AsyncConnection[TupleRow], tenant_id: TenantId, endpoint_id: UUID
 ) -> Endpoint | None:
+    """Reads an endpoint, with what was done to it.
+
+    Args:
+        conn: in a transaction of the tenant.
+        tenant_id: whose.
+        endpoint_id: which.
+
+    Returns:
+        It; None when the tenant has no such endpoint.
+    """
     async with conn.cursor(row_factory=class_row(Endpoint)) as cursor:
         await cursor.execute(_READ, {"tenant_id": tenant_id, "endpoint_id": endpoint_id})
         found = await cursor.fetchone()

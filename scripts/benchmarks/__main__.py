@@ -14,6 +14,7 @@ from scripts.benchmarks.authentication import measure_authentication, report_aut
 from scripts.benchmarks.failure import BenchFailed
 from scripts.benchmarks.importing import FILM_PERMITS, measure_import, report_import
 from scripts.benchmarks.lagging import measure_lag, report_lag
+from scripts.benchmarks.live import measure_live, report_live
 from scripts.benchmarks.logs import STAGES
 from scripts.benchmarks.looking_back import measure_looking_back, report_looking_back
 from scripts.benchmarks.projecting import measure_projecting, report_projecting
@@ -127,6 +128,16 @@ def lag(
 ) -> None:
     """Measure how long after its commit an event is in the projections, at a fixed rate."""
     _run(lambda: report_lag(measure_lag(rate, seconds, tenants, _progress)))
+
+
+@app.command()
+def live(
+    sockets: Annotated[int, typer.Option(help="That look on.", min=1)] = 2000,
+    rate: Annotated[int, typer.Option(help="Bookings a second.", min=1)] = 100,
+    seconds: Annotated[float, typer.Option(help="How long.", min=1)] = 20,
+) -> None:
+    """Measure how long after its commit a change is with all who look on, and what these cost."""
+    _run(lambda: report_live(measure_live(sockets, rate, seconds, _progress)))
 
 
 @app.command("as-of")

@@ -42,6 +42,7 @@ IN_QUERIES: Mapping[str, list[str]] = {
     "resource_id": [examples.STAGE_ID, examples.CAMERA_ID],
     "from": ["2036-03-01T00:00:00Z"],
     "to": ["2036-04-01T00:00:00Z"],
+    "seconds": ["0"],  # of listening
 }
 WHEN_IT_WAS_DONE = {"/v1/audit-trail", "/v1/refusals"}
 """Whose from and to are not of the story, but of the moments in which a test tells it."""

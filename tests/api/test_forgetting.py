@@ -118,6 +118,7 @@ async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]
         "/v1/resources",
         f"/v1/resources/{stage}",
         "/v1/events",
+        "/v1/events/stream?after=0&seconds=0",
         "/v1/audit-trail",
         f"/v1/usage?from={DAY}&to=2027-03-02",
         f"/v1/utilisation?resource_id={stage}&from=2027-01-01&to=2028-01-01",

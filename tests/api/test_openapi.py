@@ -23,6 +23,7 @@ from api.schemas import (
     events,
     forgetting,
     health,
+    live,
     problem,
     refusals,
     resource_bodies,
@@ -48,7 +49,7 @@ OPERATIONS = [
 ]
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
-    command_forms, customer, events, forgetting, health, problem, refusals, resource_bodies,
+    command_forms, customer, events, forgetting, health, live, problem, refusals, resource_bodies,
     resource_forms, usage, utilisation, webhook_endpoint_bodies, webhook_endpoint_forms,
 )  # fmt: skip
 MODELS = sorted(

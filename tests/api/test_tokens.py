@@ -95,7 +95,7 @@ async def test_every_bad_token_is_answered_alike(front: Front, database: Databas
         bearers = token_authenticators(
             [clerk(front.issuer.address, [ORIGIN])],
             People(directory),
-            changed=front.services.metrics.circuit,
+            circuits=front.services.circuits,
             wall_clock=lambda: NOW,
         )
         found = await stack.enter_async_context(bearers)

@@ -14,7 +14,9 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from domain.ids import TenantId
+from infra import redis_circuit
 from infra.circuit_breaker import State
+from infra.circuits import Circuits
 from infra.limits import Allowance, Limiter, Limits, LimitsOfTenants
 from infra.limits.allowance import limits_of
 from infra.limits.redis_buckets import RedisAway, RedisBuckets, buckets_in_redis, names_of
@@ -28,7 +30,7 @@ SHARED = limits_of(Allowance(40, 30), Allowance(0))
 
 @pytest.fixture
 async def buckets(redis: RedisServer) -> AsyncIterator[RedisBuckets]:
-    async with buckets_in_redis(redis.url) as opened:
+    async with buckets_in_redis(redis.url, Circuits()) as opened:
         assert opened is not None
         yield opened
 
@@ -85,7 +87,7 @@ def ask_on_and_on(url: str, barrier: Barrier, answers: "multiprocessing.Queue[in
     """One process of several that use up the same bucket."""
 
     async def run() -> int:
-        async with buckets_in_redis(url) as buckets:
+        async with buckets_in_redis(url, Circuits()) as buckets:
             assert buckets is not None
             whose = names_of(SHARED, STUDIO, "key:1")
             barrier.wait(30)
@@ -142,13 +144,12 @@ def timed(at_most: float) -> Iterator[None]:
 
 
 async def test_while_redis_is_down_each_process_counts_for_itself_and_then_all_together_again(
-    breakable: RedisServer,
+    breakable: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(redis_circuit, "REST_SECONDS", 0.2)
     states: list[State] = []
-    opened = buckets_in_redis(
-        breakable.url, rest_seconds=0.2, changed=lambda _, state: states.append(state)
-    )
-    async with opened as shared:
+    circuits = Circuits(lambda _, state: states.append(state))
+    async with buckets_in_redis(breakable.url, circuits) as shared:
         limiter = Limiter(cast("LimitsOfTenants", Fixed(SLOW)), time.monotonic, shared)
         waits = [await wait_of(limiter, "key:1") for _ in range(3)]
         assert [bool(wait) for wait in waits] == [False, False, True]
@@ -156,20 +157,21 @@ async def test_while_redis_is_down_each_process_counts_for_itself_and_then_all_t
         with capture_logs() as log, timed(2.0):
             waits = [await wait_of(limiter, "key:1") for _ in range(50)]
         assert [bool(wait) for wait in waits] == [False] * 2 + [True] * 48
-        assert [line["event"] for line in log] == ["limits.redis_away"]
-        assert states == ["open"]
+        assert [line["event"] for line in log] == ["limits.redis_away", "circuits.changed"]
+        assert states == ["closed", "open"]
         breakable.start()
         await asyncio.sleep(0.25)  # the rest that Redis is given
         assert not await wait_of(limiter, "key:2")
-        assert states == ["open", "half-open", "closed"]
+        assert states == ["closed", "open", "half-open", "closed"]
         with Redis.from_url(breakable.url, decode_responses=True) as client:
             assert f"booking:limits:1:{{{STUDIO}}}:key:2" in client.keys()  # noqa: SIM118
 
 
 async def test_a_redis_that_does_not_answer_costs_a_moment_and_only_one_tries_again(
-    breakable: RedisServer,
+    breakable: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with buckets_in_redis(breakable.url, rest_seconds=0.3) as shared:
+    monkeypatch.setattr(redis_circuit, "REST_SECONDS", 0.3)
+    async with buckets_in_redis(breakable.url, Circuits()) as shared:
         assert shared is not None
         whose = names_of(SLOW, STUDIO, "key:1")
         await shared.take(SLOW, whose)

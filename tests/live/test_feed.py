@@ -17,6 +17,7 @@ from domain.ids import BookingId
 from domain.period import Period
 from infra.database import Database
 from infra.engine import RunningEngine
+from infra.errors import Overloaded
 from infra.live import EVERY_CUSTOMER, Feed, Heartbeat, LiveChange, Message, Room, TenantFeed
 from infra.live.memory import BLOCK, MOST_REMEMBERED, Memory
 from infra.postgres.embedded import SUPERUSER
@@ -299,18 +300,18 @@ async def test_another_tenants_events_reach_no_listener(
 
 
 async def test_an_event_that_cannot_be_read_is_told_to_nobody_and_known_to_be_missing(
-    running: RunningEngine, studio: Studio, feed: Feed, database: Database
+    running: RunningEngine, studio: Studio, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = await studio.resource()
-    followed = await feed.follow(studio.tenant_id)
-    await everything_told(studio, followed)
-    await studio.booked(book(stage))
-    await everything_told(studio, followed)
+    monkeypatch.setattr("infra.live.feed.BEGIN_SECONDS", 0.1)
+    await studio.booked(book(await studio.resource()))
     with psycopg.connect(studio.owner_dsn, autocommit=True) as conn, capture_logs() as lines:
         conn.execute("update booking.event set topic = 'booking.painted' where seq = 2")
         async with feed_of(running, database) as fresh:
-            blind = await fresh.follow(studio.tenant_id)
-            assert not await blind.current(0.3)
+            with pytest.raises(Overloaded):
+                await fresh.follow(studio.tenant_id)
+            blind = fresh.followed(studio.tenant_id)
+            assert blind is not None
+            assert not await blind.current(0.1)
             conn.execute("update booking.event set topic = 'booking.booked' where seq = 2")
             assert await blind.current(SOON)
     assert any(line["event"] == "feed.cannot_read" for line in lines)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.circuits import Circuits
 from infra.object_storage import ObjectStore, StoreFailed, open_store
 from infra.object_storage import store as storing
 from infra.settings import Settings
@@ -39,11 +40,13 @@ def bucket(s3: LocalS3, secret: str = SECRET_ACCESS_KEY) -> ObjectStore:
         "BOOKING_OBJECT_STORE_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "BOOKING_OBJECT_STORE_SECRET_ACCESS_KEY": secret,
     }
-    return open_store(Settings.model_validate(settings))
+    return open_store(Settings.model_validate(settings), Circuits())
 
 
 def folder(path: Path) -> ObjectStore:
-    return open_store(Settings.model_validate({"BOOKING_OBJECT_STORE": f"file://{path}"}))
+    return open_store(
+        Settings.model_validate({"BOOKING_OBJECT_STORE": f"file://{path}"}), Circuits()
+    )
 
 
 def keep(store: ObjectStore, key: str, parts: Iterable[bytes]) -> None:
@@ -112,6 +115,18 @@ def test_whoever_fails_while_writing_leaves_what_was_there(s3: LocalS3, tmp_path
     assert (tmp_path / "bookings.csv").read_bytes() == b"of yesterday"
 
 
+def test_what_fails_while_the_next_piece_is_made_says_nothing_about_the_store(
+    tmp_path: Path,
+) -> None:
+    circuits = Circuits()
+    settings = Settings.model_validate({"BOOKING_OBJECT_STORE": f"file://{tmp_path}"})
+    store = open_store(settings, circuits)
+    for _ in range(storing.FAILURES + 1):
+        with pytest.raises(ValueError, match="unreadable"), store.writing("bookings.csv"):
+            raise ValueError("unreadable")
+    assert circuits.states() == {"object store": "closed"}
+
+
 def test_a_wrong_secret_is_refused_and_not_told(s3: LocalS3) -> None:
     with pytest.raises(StoreFailed, match="403 Forbidden") as refused:
         keep(bucket(s3, "wrong-and-secret"), "bookings.csv", PARTS)
@@ -131,7 +146,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, key: str) -> None:
 
 def test_no_store_and_no_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(StoreFailed, match="Set BOOKING_OBJECT_STORE"):
-        open_store(Settings.model_validate({"BOOKING_OBJECT_STORE": None}))
+        open_store(Settings.model_validate({"BOOKING_OBJECT_STORE": None}), Circuits())
     (tmp_path / "file").touch()
     with pytest.raises(StoreFailed, match="Take another folder"):
         folder(tmp_path / "file")

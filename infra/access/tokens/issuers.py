@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
 from httpx import AsyncClient
 
 from infra.access.sign_in import Admission
@@ -15,9 +14,7 @@ from infra.access.tokens.key_set import KeySet
 from infra.access.tokens.key_source import FetchKeys, discovered, open_client, published_at
 from infra.access.tokens.openid_connect import openid_connect_rules
 from infra.access.tokens.rules import Rules
-from infra.circuit_breaker import Changed, CircuitBreaker, State
-
-log = structlog.get_logger("access.tokens")
+from infra.circuits import Circuits
 
 FAILURES, PAUSE_SECONDS = 3, 15.0
 """After which an issuer is left alone, and for how long."""
@@ -70,7 +67,7 @@ async def token_authenticators(
     issuers: Collection[TokenIssuer],
     admission: Admission,
     *,
-    changed: Changed,
+    circuits: Circuits,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Mapping[str, TokenAuthenticator]]:
@@ -79,26 +76,19 @@ async def token_authenticators(
     Args:
         issuers: those whose tokens are taken.
         admission: knows whether a user may come in, and as whom.
-        changed: is told when an issuer ceases to answer, and when it does again.
+        circuits: of the process; each issuer has one there from now on, named by its address.
         clock: seconds that never go backwards.
         wall_clock: seconds since 1970.
 
     Yields:
         Who checks the tokens of which issuer, by the `iss` that they bear.
     """
-
-    def tell(circuit: str, state: State) -> None:
-        log.warning("tokens.circuit", circuit=circuit, state=state)
-        changed(circuit, state)
-
     async with AsyncExitStack() as running:
         client = await running.enter_async_context(open_client())
         found = {}
         for issuer in issuers:
             name = issuer.rules.issuer
-            breaker = CircuitBreaker(
-                name, failures=FAILURES, pause_seconds=PAUSE_SECONDS, clock=clock, changed=tell
-            )
+            breaker = circuits.breaker(name, failures=FAILURES, pause_seconds=PAUSE_SECONDS)
             keys = KeySet(name, issuer.keys_by(client), breaker, clock)
             await running.enter_async_context(keys.kept())
             found[name] = TokenAuthenticator(

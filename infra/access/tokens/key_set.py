@@ -19,9 +19,10 @@ import structlog
 from jwt import PyJWK
 
 from infra.access.tokens.jwks import Keys
-from infra.access.tokens.key_source import FetchKeys, KeysNotFetched
+from infra.access.tokens.key_source import FetchKeys, IssuerFaltered, KeysNotFetched
 from infra.circuit_breaker import CircuitBreaker, CircuitOpen
 from infra.errors import IssuerUnavailable, Overloaded
+from infra.retrying import Retries, retried
 from infra.telemetry.refrain import Refrain
 
 log = structlog.get_logger("access.tokens")
@@ -32,6 +33,8 @@ LOOK_SECONDS = 30.0
 """Between two times that the issuer is asked for a key that is not known."""
 WAITING = 512
 """How many may wait for the issuer at once; who comes as one more is refused."""
+RETRIES = Retries(on=IssuerFaltered, times=2, pause_seconds=0.5, within_seconds=1.0)
+"""People wait for it, so one that has not answered for a second is not asked again."""
 
 
 class KeySet:
@@ -45,7 +48,7 @@ class KeySet:
         Args:
             issuer: for the log.
             fetch: asks it.
-            breaker: stands around that.
+            breaker: stands around each time that it does.
             clock: seconds that never go backwards.
         """
         self._issuer = issuer
@@ -132,8 +135,7 @@ class KeySet:
     async def _fetch_once(self) -> None:
         began_at = self._clock()
         try:
-            with self._breaker.guard():
-                self._keys = await self._fetch()
+            self._keys = await retried(self._fetch, self._breaker, RETRIES)
         except CircuitOpen:  # told of when it opened
             self._silent = True
         except KeysNotFetched as error:

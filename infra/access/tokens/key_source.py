@@ -14,6 +14,14 @@ from infra.issuer_address import is_trustworthy
 CONNECT_SECONDS, TOTAL_SECONDS = 2.0, 5.0
 LARGEST_ANSWER = 64 * 1024  # bytes
 
+_PASSING = frozenset(
+    {
+        codes.INTERNAL_SERVER_ERROR,
+        codes.BAD_GATEWAY,
+        codes.SERVICE_UNAVAILABLE,
+        codes.GATEWAY_TIMEOUT,
+    }
+)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 FetchKeys = Callable[[], Awaitable[Keys]]
@@ -21,6 +29,10 @@ FetchKeys = Callable[[], Awaitable[Keys]]
 
 class KeysNotFetched(Exception):
     """The issuer did not give its keys; the message says why."""
+
+
+class IssuerFaltered(KeysNotFetched):
+    """The same, but it may give them when it is asked again."""
 
 
 def open_client() -> AsyncClient:
@@ -90,6 +102,8 @@ def _address_in(document: bytes, issuer: str) -> str:
 async def _get(client: AsyncClient, address: str) -> bytes:
     try:
         async with client.stream("GET", address) as answer:
+            if answer.status_code in _PASSING:
+                raise IssuerFaltered(f"it answers {answer.status_code}")
             if answer.status_code != codes.OK:
                 raise KeysNotFetched(f"it answers {answer.status_code}")
             if answer.headers.get("content-encoding", "identity") != "identity":
@@ -100,8 +114,10 @@ async def _get(client: AsyncClient, address: str) -> bytes:
                 if len(taken) > LARGEST_ANSWER:
                     raise KeysNotFetched(f"it answers more than {LARGEST_ANSWER} bytes")
             return bytes(taken)
-    except (HTTPError, InvalidURL) as error:
-        raise KeysNotFetched(f"it does not answer: {type(error).__name__}") from error
+    except HTTPError as error:
+        raise IssuerFaltered(f"it does not answer: {type(error).__name__}") from error
+    except InvalidURL as error:
+        raise KeysNotFetched("its configuration leads to no address") from error
 
 
 def _keys(document: bytes, algorithms: AbstractSet[str]) -> Keys:

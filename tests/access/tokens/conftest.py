@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import pytest
@@ -12,7 +12,14 @@ from structlog.typing import EventDict
 from domain.ids import TenantId
 from infra.access import NotAdmitted, Principal
 from infra.access.sign_in import SignIn
-from infra.access.tokens import TokenAuthenticator, TokenIssuer, clerk, token_authenticators
+from infra.access.tokens import (
+    TokenAuthenticator,
+    TokenIssuer,
+    clerk,
+    key_set,
+    token_authenticators,
+)
+from infra.circuits import Circuits
 from tests.access.tokens.local_issuer import FIRST, LocalIssuer, SigningKey, serving_issuer
 from tests.clock import Clock
 
@@ -56,7 +63,7 @@ class Door:
         running = token_authenticators(
             [configured],
             self.admission,
-            changed=lambda _, state: self.states.append(state),
+            circuits=Circuits(lambda _, state: self.states.append(state), self.clock),
             clock=self.clock,
             wall_clock=self.wall_clock,
         )
@@ -87,6 +94,11 @@ class Door:
         self, claims: Claims | None = None, key: SigningKey = FIRST, **header: object
     ) -> Principal | None:
         return await self.comes(key.token(self.claims() if claims is None else claims, **header))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_set, "RETRIES", replace(key_set.RETRIES, pause_seconds=0.001))
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ class LocalIssuer:
     port: int = 0
     keys: list[Mapping[str, Any]] = field(default_factory=lambda: [FIRST.published()])
     behaviour: Behaviour = "well"
+    falters: bool = False  # once, at the next who asks
     configuration: Mapping[str, object] = field(default_factory=dict)
     fetches: Counter[str] = field(default_factory=Counter)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -133,7 +134,11 @@ class LocalIssuer:
             path = head.split(b" ", 2)[1].decode()
             self.fetches[path] += 1
             self.asked.set()
-            await self._answer(path, writer)
+            if self.falters:
+                self.falters = False
+                await _send(writer, b"", "503 Service Unavailable")
+            else:
+                await self._answer(path, writer)
         self._open.discard(writer)
         writer.close()
 

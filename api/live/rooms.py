@@ -1,0 +1,66 @@
+"""Which room a client means, and whether it is there for its tenant."""
+
+from uuid import UUID
+
+from api.problems.from_errors import not_found
+from api.problems.problem import FieldError, ProblemError, validation_failed
+from api.services import Services
+from domain.ids import BookingId, ResourceId, TenantId
+from infra.live import Room, TenantFeed
+
+CATCH_UP_SECONDS = 2.0
+"""For the feed to come as far as a client has heard of elsewhere."""
+
+
+async def room_of(
+    services: Services, tenant_id: TenantId, resource_id: UUID | None, booking_id: UUID | None
+) -> Room:
+    """Gives the room that a client asks for.
+
+    Args:
+        services: with the engine among them.
+        tenant_id: the client's.
+        resource_id: for what happens to a resource and its bookings.
+        booking_id: for what happens to a booking; without either, for all of the tenant.
+
+    Raises:
+        ProblemError: it asks for both (validation-failed), or there is no such thing (not-found).
+        Overloaded: the database could not be asked in time.
+    """
+    if resource_id is not None and booking_id is not None:
+        message = "Expected a resource or a booking, not both"
+        both = FieldError(pointer="/query/booking_id", message=message)
+        raise ProblemError(validation_failed(both))
+    if resource_id is not None:
+        if await services.engine.resource(tenant_id, ResourceId(resource_id)) is None:
+            raise ProblemError(not_found("resource", resource_id))
+        return Room("resource", resource_id)
+    if booking_id is not None:
+        if await services.engine.booking(tenant_id, BookingId(booking_id)) is None:
+            raise ProblemError(not_found("booking", booking_id))
+        return Room("booking", booking_id)
+    return Room("tenant", tenant_id)
+
+
+async def can_go_on(feed: TenantFeed, after: int | None, pointer: str) -> bool:
+    """Sees whether a client that has heard everything up to a position can go on from there.
+
+    Args:
+        feed: of its tenant.
+        after: the position; None for now, where everything known of the log is told first.
+        pointer: to where it has said so.
+
+    Returns:
+        Whether it can; not if that is too long ago.
+
+    Raises:
+        ProblemError: the log has not come that far (validation-failed).
+        Overloaded: the database could not be asked in time.
+    """
+    if after is None:
+        await feed.current(CATCH_UP_SECONDS)
+        return True
+    if not await feed.reached(after, CATCH_UP_SECONDS):
+        message = f"Expected a position that the log has reached: at most {feed.position}"
+        raise ProblemError(validation_failed(FieldError(pointer=pointer, message=message)))
+    return await feed.reach(after)
