@@ -2,10 +2,17 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from api.headers import MAX_POSITION
 from api.schemas import examples
 from api.schemas.booking_forms import NOTHING_TO_CHANGE
 from api.schemas.form import Form
@@ -14,6 +21,14 @@ from infra.webhooks.addresses import LONGEST_ADDRESS
 from infra.webhooks.endpoints import Endpoint, Wanted
 
 LONGEST_OVERLAP_HOURS = 168
+HIGHEST_POSITION = 2**53 - 1
+"""In a body: what JSON has exactly, whoever reads it (RFC 8259, section 6)."""
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):  # pydantic would take them for numbers
+        raise PydanticCustomError("number", "Expected a whole number")
+    return value
 
 
 def _known(topic: str) -> str:
@@ -42,6 +57,7 @@ Address = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ADDRESS, json_schema_extra={"format": "uri"})
 ]
 Description = Annotated[str, Field(max_length=500)]
+Number = Annotated[int, BeforeValidator(_number)]
 
 
 class EndpointForm(Form):
@@ -61,10 +77,10 @@ class EndpointForm(Form):
     description: Description = Field(
         default="", description="Your own words.", examples=["The crew planner"]
     )
-    after: int | None = Field(
+    after: Number | None = Field(
         default=None,
         ge=0,
-        le=MAX_POSITION,
+        le=HIGHEST_POSITION,
         description="The position before the first event that is sent, 0 for the whole log; where "
         "it is null or absent, events from now on are.",
         examples=[3],
@@ -96,7 +112,7 @@ class ChangeEndpointForm(Form):
     description: Description = Field(
         default_factory=str, description="Your own words.", examples=["Crew"]
     )
-    enabled: bool = Field(
+    enabled: StrictBool = Field(
         default_factory=bool,
         description="Whether anything is sent. Enabled again, it goes on with what waits, and "
         "with the event after its `position`.",
@@ -129,7 +145,7 @@ class RotateForm(Form):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 24}]})
 
-    overlap_hours: int = Field(
+    overlap_hours: Number = Field(
         default=24,
         ge=0,
         le=LONGEST_OVERLAP_HOURS,
@@ -144,9 +160,9 @@ class ReplayForm(Form):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"after": 2, "until": 4}]})
 
-    after: int = Field(
-        ge=0, le=MAX_POSITION, description="The position before the first one.", examples=[2]
+    after: Number = Field(
+        ge=0, le=HIGHEST_POSITION, description="The position before the first one.", examples=[2]
     )
-    until: int = Field(
-        ge=1, le=MAX_POSITION, description="The position of the last one.", examples=[4]
+    until: Number = Field(
+        ge=1, le=HIGHEST_POSITION, description="The position of the last one.", examples=[4]
     )

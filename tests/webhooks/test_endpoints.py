@@ -61,6 +61,7 @@ async def test_an_endpoint_is_made_listed_changed_and_deleted(studio: Studio) ->
         ({"url": URL, "topics": ["booking.sold"]}, "/topics/0"),
         ({"url": URL, "topics": ["booking.booked", "booking.booked"]}, "/topics"),
         ({"url": URL, "after": -1}, "/after"),
+        ({"url": URL, "after": True}, "/after"),
         ({"url": URL, "description": "x" * 501}, "/description"),
         ({"url": URL, "secret": "whsec_x"}, "/secret"),
     ],
