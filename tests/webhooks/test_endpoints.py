@@ -52,27 +52,23 @@ async def test_an_endpoint_is_made_listed_changed_and_deleted(studio: Studio) ->
     assert_problem(await studio.client.delete(path), 404, "not-found")
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({}, "/url"),
-        ({"url": "ftp://hooks.example"}, "/url"),
-        ({"url": URL, "topics": []}, "/topics"),
-        ({"url": URL, "topics": ["booking.sold"]}, "/topics/0"),
-        ({"url": URL, "topics": ["booking.booked", "booking.booked"]}, "/topics"),
-        ({"url": URL, "after": -1}, "/after"),
-        ({"url": URL, "after": True}, "/after"),
-        ({"url": URL, "description": "x" * 501}, "/description"),
-        ({"url": URL, "secret": "whsec_x"}, "/secret"),
-    ],
-)
-async def test_what_is_no_endpoint_is_refused(
-    studio: Studio, body: dict[str, Any], pointer: str
-) -> None:
-    problem = assert_problem(
-        await studio.post("/v1/webhook-endpoints", body), 422, "validation-failed"
-    )
-    assert pointers(problem) == [pointer]
+NO_ENDPOINTS: list[tuple[dict[str, Any], str]] = [
+    ({}, "/url"),
+    ({"url": "ftp://hooks.example"}, "/url"),
+    ({"url": URL, "topics": []}, "/topics"),
+    ({"url": URL, "topics": ["booking.sold"]}, "/topics/0"),
+    ({"url": URL, "topics": ["booking.booked", "booking.booked"]}, "/topics"),
+    ({"url": URL, "after": -1}, "/after"),
+    ({"url": URL, "after": True}, "/after"),
+    ({"url": URL, "description": "x" * 501}, "/description"),
+    ({"url": URL, "secret": "whsec_x"}, "/secret"),
+]
+
+
+async def test_what_is_no_endpoint_is_refused(studio: Studio) -> None:
+    for body, pointer in NO_ENDPOINTS:
+        refused = await studio.post("/v1/webhook-endpoints", body)
+        assert pointers(assert_problem(refused, 422, "validation-failed")) == [pointer], body
 
 
 async def test_a_tenant_has_so_many_and_no_more(studio: Studio, other_studio: Studio) -> None:
