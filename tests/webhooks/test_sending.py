@@ -42,8 +42,10 @@ async def test_a_command_is_heard_of_without_waiting_for_the_next_look(
 ) -> None:
     await hook(studio, receiver.url)
     async with sending(poll_seconds=3600):
-        await studio.resource()
-        await receiver.come(1)
+        for nth in range(3):
+            await studio.resource()
+            await receiver.come(nth + 1)
+    assert receiver.positions == [1, 2, 3]
 
 
 def at_once(monkeypatch: pytest.MonkeyPatch, tries: int = 9) -> None:
