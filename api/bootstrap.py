@@ -18,6 +18,7 @@ from api.guards import Guards, guards_of
 from api.issuers import Issuers, issuers_of, vouching
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from api.services import Services, provide
 from domain.ids import TenantId
@@ -33,6 +34,8 @@ from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
+from infra.publishing import PublicTokens
+from infra.publishing.staleness import LAG_NAME
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
@@ -112,7 +115,8 @@ async def running_services(
         vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
     ):
         feed = Feed(running.pool, running.rounds)
-        lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
+        followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
+        lag_watch = LagWatch(running.pool, followers, time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
         webhook_figures = FigureWatch(running.pool)
         metrics.watch(WebhookMetrics(webhook_figures.figures))
@@ -152,6 +156,9 @@ async def running_services(
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
             signing_keys=signing_keys or TrustedKeys(),
+            public_pages=PublicPages(
+                tokens=PublicTokens(running.secrets.public_link), purged=guards.cdn_purged
+            ),
             listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
         )

@@ -160,6 +160,15 @@ def availability_body(availability: Availability) -> Body:
     }
 
 
+def free_bodies(free: Iterable[FreePeriod]) -> list[Body]:
+    """Gives free periods.
+
+    Args:
+        free: in order.
+    """
+    return _period_bodies(free, _Texts())
+
+
 class _Texts(dict[datetime, str]):
     """The times of one answer as JSON has them, each written once: many periods meet at one."""
 

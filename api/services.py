@@ -11,6 +11,7 @@ from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.circuits import Circuits
@@ -65,6 +66,7 @@ class Services:
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        public_pages: what is shared by those who read without a key.
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
     """
@@ -97,6 +99,7 @@ class Services:
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    public_pages: PublicPages
     listeners: Admission
     feed: Feed
 

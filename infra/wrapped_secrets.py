@@ -69,6 +69,7 @@ class InstallationSecrets:
         customer_digest: keys the digests by which customers' keys are found.
         customer_key_wrapping: opens customers' keys that name no master key.
         webhook_secret_sealing: seals what signs the messages to webhook endpoints.
+        public_link: signs the links under which availability is public.
     """
 
     cursor: bytes = field(repr=False)
@@ -76,6 +77,7 @@ class InstallationSecrets:
     customer_digest: bytes = field(repr=False)
     customer_key_wrapping: bytes = field(repr=False)
     webhook_secret_sealing: bytes = field(repr=False)
+    public_link: bytes = field(repr=False)
 
 
 PURPOSES = {each.name: each.name.replace("_", "-") for each in fields(InstallationSecrets)}
@@ -97,7 +99,7 @@ def open_secrets(runtime_dsn: str, master_key: MasterKey) -> InstallationSecrets
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(_BEGIN)
         kept = _kept(conn)
-        if len(kept) < len(PURPOSES):
+        if not kept.keys() >= {*PURPOSES.values()}:  # the first time, or the first of this purpose
             _keep_first(conn, master_key)
             kept = _kept(conn)
         missing = {key_id for (key_id,) in conn.execute(_IN_USE)} - master_key.ids

@@ -10,8 +10,8 @@ from api.openapi import kinds
 from api.openapi.declaration import Answer, operation
 from api.past import AsOf, moment_asked
 from api.problems import catalogue
-from api.problems.from_errors import not_found
-from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.problems.from_errors import not_found, window_too_full
+from api.problems.problem import ProblemError
 from api.reading import found, projected, snapshot
 from api.rendering import availability_body
 from api.roles import Permission
@@ -103,17 +103,7 @@ async def read(
                     duration=at_least,
                 )
     except WindowTooFull as full:
-        raise ProblemError(_too_full(full)) from None
+        raise ProblemError(window_too_full(full)) from None
     if availability.unknown:
         raise ProblemError(not_found("resource", availability.unknown[0]))
     return found(availability_body(availability), as_of=position)
-
-
-def _too_full(full: WindowTooFull) -> Problem:
-    return validation_failed(
-        FieldError(
-            pointer="/query/to",
-            message=f"Expected a window with at most {full.max_claims} claims: make it shorter, or "
-            "ask for fewer resources",
-        )
-    )

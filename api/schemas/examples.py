@@ -93,6 +93,11 @@ CALENDAR_FEED = "\r\n".join(
     )
 )
 
+PUBLIC_LINK_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9f06"
+PUBLIC_TOKEN = "AZgdKnwAej6PEFscbi2dBAGYHSp8AHo-jxBbHG4tnQEBmB0q"  # noqa: S105 - of no installation
+PUBLIC_PATH = f"/v1/public/availability/{PUBLIC_TOKEN}"
+PUBLIC_HTML = '<!doctype html>\n<html lang="en">\n<title>Stage A: when it is free</title>\n…'
+
 CUSTOMER: dict[str, JsonValue] = {
     "id": "crm-8812",
     "name": "Nova Film GmbH",
@@ -241,6 +246,21 @@ FREE_PERIOD: dict[str, JsonValue] = {
 }
 FREE_RESOURCE: dict[str, JsonValue] = {"resource_id": STAGE_ID, "free": [FREE_PERIOD]}
 AVAILABILITY: dict[str, JsonValue] = {"items": [FREE_RESOURCE], "common": [FREE_PERIOD]}
+PUBLIC_LINK: dict[str, JsonValue] = {
+    "id": PUBLIC_LINK_ID,
+    "resource_id": STAGE_ID,
+    "data_path": PUBLIC_PATH,
+    "page_path": f"{PUBLIC_PATH}.html",
+    "made_at": "2026-02-21T08:00:00Z",
+    "made_by": ACTOR,
+}
+PUBLIC_AVAILABILITY: dict[str, JsonValue] = {
+    "name": "Stage A",
+    "timezone": "Europe/Vienna",
+    "first_day": "2026-03-01",
+    "end_day": "2026-03-04",
+    "free": [FREE_PERIOD],
+}
 BOOKINGS: dict[str, JsonValue] = {"items": [BOOKING], "next_cursor": CURSOR}
 RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
 EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}

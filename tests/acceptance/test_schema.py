@@ -60,6 +60,12 @@ def existing_things(api: httpx.Client) -> dict[str, str]:
     }
 
 
+def public_token(api: httpx.Client) -> str:
+    """Of a resource that nobody retires or makes private meanwhile."""
+    answer = api.post(f"/v1/resources/{register(api)}/public-link")
+    return str(answer.json()["data_path"]).rpartition("/")[2]
+
+
 def hold(api: httpx.Client, resource: str, **fields: object) -> str:
     answer = api.post("/v1/bookings", json=booking(resource, status="held") | PERIOD | fields)
     assert answer.status_code == 201, answer.text
@@ -131,7 +137,10 @@ def run_schemathesis(
 
 def test_the_api_is_what_its_document_says(alone: Serving, tmp_path: Path) -> None:
     with alone.client() as api:
-        existing = existing_things(api) | {examples.FEED_KEY: feed_key(alone)}
+        existing = existing_things(api) | {
+            examples.FEED_KEY: feed_key(alone),
+            examples.PUBLIC_TOKEN: public_token(api),
+        }
         holds = [hold(api, register(api)) for _ in range(HOLDS)]
     keys = keys_file(tmp_path, {"studio": DEMO_KEY, "rival": rival_key(alone)})
     run, report = run_schemathesis(

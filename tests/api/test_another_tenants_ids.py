@@ -144,6 +144,7 @@ async def furnished(studio: Studio) -> Ids:
     period = {"start_time": "2036-03-05T09:00:00Z", "end_time": "2036-03-05T10:00:00Z"}
     one = await studio.booking(stage, status="held", customer={"id": "c-1"}, **period)
     other = await studio.booking(camera, **period)
+    await studio.post(f"/v1/resources/{stage}/public-link")
     [begun] = (await studio.get(f"/v1/bookings/{one['id']}/history")).json()["items"]
     return {
         "stage": stage,

@@ -142,6 +142,11 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "analyst": f"own select({_CHECKPOINTS})",
     },
     "projection_lag": {"background": "all select", "projector": "all select insert update"},
+    "public_link": {
+        "api": "own select insert update(link_id,made_at,made_by,revoked_at,changes,stale_since)",
+        "projector": "all select update(changes,stale_since)",
+    },
+    "public_link_checkpoint": {"api": "own select insert", "projector": "all select update(seq)"},
     "receipt": {"api": "own select insert update", "background": "all select delete"},
     "reservation": {
         "api": "own select insert update delete",

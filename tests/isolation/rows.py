@@ -152,6 +152,12 @@ ROWS: Mapping[str, LiteralString] = {
                 '2027-03-01 18:00Z', 0, null, 'Pilot', null, 1, null, 'PO-1', '{}', 1, 1,
                 '2027-02-01Z', '2027-02-01Z')
     """,
+    "public_link": """
+        insert into booking.public_link values (%(tenant)s, %(id)s, %(id)s, '2027-02-01Z', 'key:1')
+    """,
+    "public_link_checkpoint": """
+        insert into booking.public_link_checkpoint values (%(tenant)s, 1)
+    """,
     "refusal": """
         insert into booking.refusal
         values (%(tenant)s, %(id)s, '2027-02-01Z', 'booking-conflict', 'book', %(id)s,
