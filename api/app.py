@@ -28,6 +28,8 @@ from api.routes import (
     transitions,
     usage,
     utilisation,
+    webhook_deliveries,
+    webhook_endpoints,
     webhooks,
 )
 
@@ -62,6 +64,8 @@ _ROUTERS = (
     refusals.router,
     utilisation.router,
     usage.router,
+    webhook_deliveries.router,
+    webhook_endpoints.router,
     health.router,
     problems.router,
     webhooks.router,

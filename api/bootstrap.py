@@ -46,7 +46,12 @@ from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
+from infra.telemetry.webhook_metrics import WebhookMetrics
 from infra.usage import Counting, UsageKeeper
+from infra.webhooks.deliveries import WebhookReplays
+from infra.webhooks.endpoints import WebhookEndpoints
+from infra.webhooks.figure_watch import FigureWatch
+from infra.webhooks.secrets import SecretSealing
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
@@ -125,6 +130,8 @@ async def running_services(
         followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
         lag_watch = LagWatch(running.pool, followers, time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
+        webhook_figures = FigureWatch(running.pool)
+        metrics.watch(WebhookMetrics(webhook_figures.figures))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
@@ -133,6 +140,7 @@ async def running_services(
         cors = Cors(guards.cors_origins)
         await stack.enter_async_context(api_keys.last_uses.written())
         await stack.enter_async_context(lag_watch.running())
+        await stack.enter_async_context(webhook_figures.running())
         await stack.enter_async_context(feed.running(runtime_dsn))
         door = await stack.enter_async_context(
             running_sockets(
@@ -169,6 +177,12 @@ async def running_services(
             client_seconds=client_seconds,
             webhooks=vouchers.webhooks,
             unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
+            webhook_endpoints=WebhookEndpoints(
+                running.pool,
+                SecretSealing(running.secrets.webhook_secret_sealing),
+                anywhere=guards.webhooks_anywhere,
+            ),
+            webhook_replays=WebhookReplays(running.pool),
             limiter=limiter,
             usage=usage,
             tenant_metrics=tenant_metrics,

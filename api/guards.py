@@ -19,6 +19,7 @@ class Guards:
         cors_origins: whose pages may read answers.
         metrics_token: the operator's.
         sockets: how many clients may be connected for live updates.
+        webhooks_anywhere: whether webhooks may go to private addresses, and over plain http.
         cdn_purged: whether a CDN in front is told what has changed.
     """
 
@@ -28,6 +29,7 @@ class Guards:
     cors_origins: tuple[str, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
     sockets: int = SOCKETS
+    webhooks_anywhere: bool = False
     cdn_purged: bool = False
 
 
@@ -47,5 +49,6 @@ def guards_of(settings: Settings) -> Guards:
         cors_origins=settings.cors_origins,
         metrics_token=settings.metrics_token,
         sockets=settings.sockets,
+        webhooks_anywhere=settings.webhooks_anywhere,
         cdn_purged=settings.cloudflare_zone_id is not None,
     )

@@ -1,8 +1,9 @@
-"""The composition root of a process, or of a part of one, that keeps the projections up."""
+"""The composition root of a process, or of a part of one, that follows the logs of all tenants."""
 
 import asyncio
 import time
 
+from api.sending import keep_sending
 from infra.circuits import Circuits
 from infra.postgres.pool import Pool, open_pool
 from infra.projecting import ProjectionRunner
@@ -12,6 +13,22 @@ from projections.catalogue import ASYNCHRONOUS
 
 _OF_PUBLIC_PAGES = 2
 """Connections: with one, what has changed is counted; with one, the CDN is waited for."""
+
+
+async def follow_logs(runtime_dsn: str, settings: Settings) -> None:
+    """Project the events of all tenants and send their webhooks, until cancelled.
+
+    Args:
+        runtime_dsn: of a login that may become `booking_projector` and `booking_background`.
+        settings: the master key among them, and where webhooks may go.
+
+    Raises:
+        RoleUnsafe: as these roles the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run_projector(runtime_dsn, settings))
+        tasks.create_task(keep_sending(runtime_dsn, settings))
 
 
 async def run_projector(runtime_dsn: str, settings: Settings) -> None:

@@ -28,6 +28,8 @@ from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
+from infra.webhooks.deliveries import WebhookReplays
+from infra.webhooks.endpoints import WebhookEndpoints
 
 METRICS_PATH = "/metrics"
 
@@ -57,6 +59,8 @@ class Services:
         client_seconds: how long a client may take to send its body.
         webhooks: takes what Clerk tells; None where its secret is not set.
         unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
+        webhook_endpoints: the addresses to which events are sent.
+        webhook_replays: sends them once more.
         limiter: how many requests each tenant and key may send.
         usage: counts what each tenant uses.
         tenant_metrics: what the process tells about single tenants.
@@ -89,6 +93,8 @@ class Services:
     client_seconds: float
     webhooks: ClerkWebhooks | None
     unsigned_bodies: LargeRequests
+    webhook_endpoints: WebhookEndpoints
+    webhook_replays: WebhookReplays
     limiter: Limiter
     usage: Counting
     tenant_metrics: TenantMetrics

@@ -116,6 +116,7 @@ class Settings(BaseSettings):
         customer_hold_ceiling: open holds for one customer; likewise.
         cors_origins: the origins whose pages may read answers.
         sockets: clients that a process keeps connected for live updates.
+        webhooks_anywhere: whether webhooks may go to private addresses, and over plain http.
         metrics_token: what an operator shows to see the figures of single tenants in `/metrics`.
         cloudflare_zone_id: the zone in front of the API; without it no CDN is purged.
         cloudflare_api_token: with the permission Cache Purge for that zone.
@@ -194,6 +195,7 @@ class Settings(BaseSettings):
         (), validation_alias="BOOKING_CORS_ORIGINS"
     )
     sockets: int = Field(SOCKETS, validation_alias="BOOKING_SOCKETS", ge=1, le=100_000)
+    webhooks_anywhere: bool = Field(default=False, validation_alias="BOOKING_WEBHOOKS_ANYWHERE")
     metrics_token: str | None = Field(None, validation_alias="BOOKING_METRICS_TOKEN", repr=False)
     cloudflare_zone_id: str | None = Field(None, validation_alias="CLOUDFLARE_ZONE_ID")
     cloudflare_api_token: SecretStr | None = Field(None, validation_alias="CLOUDFLARE_API_TOKEN")

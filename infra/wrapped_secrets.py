@@ -1,8 +1,9 @@
 """The secrets of an installation that outlive a master key: kept in the database, wrapped by it.
 
 They find a customer's key by the client's name of the person, tell requests apart by their
-fingerprints, and sign cursors. They were derived from the master key once; so the first process
-keeps, as they were, those of the key in force then, and nothing of before becomes invalid.
+fingerprints, sign cursors, and seal what signs webhooks. They were derived from the master key
+once; so the first process keeps, as they were, those of the key in force then, and nothing of
+before becomes invalid.
 """
 
 from collections.abc import Iterable, Mapping
@@ -67,6 +68,7 @@ class InstallationSecrets:
         request_fingerprint: keys the fingerprints of requests.
         customer_digest: keys the digests by which customers' keys are found.
         customer_key_wrapping: opens customers' keys that name no master key.
+        webhook_secret_sealing: seals what signs the messages to webhook endpoints.
         public_link: signs the links under which availability is public.
     """
 
@@ -74,6 +76,7 @@ class InstallationSecrets:
     request_fingerprint: bytes = field(repr=False)
     customer_digest: bytes = field(repr=False)
     customer_key_wrapping: bytes = field(repr=False)
+    webhook_secret_sealing: bytes = field(repr=False)
     public_link: bytes = field(repr=False)
 
 

@@ -76,6 +76,7 @@ async def running_sockets(
             redis = await stack.enter_async_context(_redis(guards.redis_url))
             circuit = circuit_to_redis(circuits)
             relay = RedisRelay(redis, circuit)
+            stack.push_async_callback(relay.stop)
             shared = SharedPlanners(redis, circuit, str(new_id()))
         presence = Presence(shared)
         sockets = LiveSockets(

@@ -4,11 +4,11 @@ from datetime import date
 from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError, to_json
+from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
 
 from api.headers import MAX_POSITION
 from api.problems.pointer import field_errors
-from api.problems.problem import ProblemError, validation_failed
+from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.schemas.form import Form
 from domain.ids import BookingId, ResourceId, TenantId
 from infra.access.bearer import LONGEST_TOKEN
@@ -70,7 +70,12 @@ def read_form(kind: type[_Some], given: object) -> _Some:
         ProblemError: it has not (validation-failed).
     """
     try:
-        return kind.model_validate_json(to_json(given))
+        written = to_json(given)
+    except PydanticSerializationError:
+        message = "Expected text without unpaired surrogates"
+        raise ProblemError(validation_failed(FieldError(pointer="", message=message))) from None
+    try:
+        return kind.model_validate_json(written)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         for fault in faults:

@@ -37,10 +37,17 @@ class RedisRelay(AsyncPubSubManager):  # type: ignore[misc]  # it has no types
             circuit: around Redis.
         """
         super().__init__(channel=CHANNEL)
+        self.thread: asyncio.Task[None] | None = None  # the library's name of what listens
         self._redis = redis
         self._circuit = circuit
         self._untold = Refrain(lambda times: log.warning("live.redis_away", untold=times))
         self._deaf = Refrain(lambda times: log.warning("live.redis_not_heard", times=times))
+
+    async def stop(self) -> None:
+        """Listens no more."""
+        while self.thread is not None and not self.thread.done():
+            self.thread.cancel()  # again, where it was lost in what it waited for
+            await asyncio.wait({self.thread}, timeout=AGAIN_SECONDS)
 
     async def _publish(self, data: Mapping[str, object]) -> None:
         """Tells the other processes; while Redis is away, they are not told."""

@@ -45,19 +45,6 @@ class SigningIn:
         await self.limit(Guest(principal, token))
         return token, principal
 
-    async def still(self, guest: Guest) -> Principal:
-        """Find out whether a guest may stay.
-
-        Args:
-            guest: who came in.
-
-        Raises:
-            ProblemError: their token holds no longer (unauthenticated), or they may not read any
-                more (forbidden).
-            Unavailable: it cannot be found out just now.
-        """
-        return await self.same(guest, guest.token)
-
     async def same(self, guest: Guest, token: str) -> Principal:
         """Find out whether a token speaks for the same as before.
 

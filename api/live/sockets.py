@@ -241,7 +241,7 @@ class LiveSockets:
             socket.leave(room)
         guest, socket.guest = socket.guest, None
         if guest is not None:
-            self._of_tenant[guest.principal.tenant_id] -= 1
+            self._of_tenant -= Counter([guest.principal.tenant_id])  # without those that have none
             self._do(self._meeting.leave_all(socket))
 
     async def _take(self, session: str, data: object) -> None:
@@ -307,22 +307,24 @@ class LiveSockets:
         asyncio.get_running_loop().call_later(seconds, look)
 
     async def _check(self, socket: Socket, guest: Guest) -> None:
-        now = asyncio.get_running_loop().time()
+        now, token, problem = asyncio.get_running_loop().time(), guest.token, None
         try:
-            guest.principal = await self._signing_in.still(guest)
+            guest.principal = await self._signing_in.same(guest, token)
             guest.unsure_since = None
         except ProblemError as error:
-            await self._expire(socket, guest, error.problem)
+            problem = error.problem
         except Unavailable as error:
             guest.unsure_since = guest.unsure_since or now
             if now - guest.unsure_since > UNSURE_SECONDS:
-                await self._expire(socket, guest, problem_in(error))
-        if socket.guest is guest:
-            self._look_again(socket, CHECK_SECONDS)
-
-    async def _expire(self, socket: Socket, guest: Guest, problem: Problem) -> None:
-        if socket.guest is not guest:  # it has shown another token meanwhile, or left
+                problem = problem_in(error)
+        if socket.guest is not guest:  # it has left meanwhile
             return
+        if problem is None or guest.token != token:  # it has shown another one meanwhile
+            self._look_again(socket, CHECK_SECONDS)
+        else:
+            await self._expire(socket, problem)
+
+    async def _expire(self, socket: Socket, problem: Problem) -> None:
         socket.put(telling("auth.expired", {"problem": problem_body(problem, socket)}))
         await self.io.sign_out(socket.session)
         self.end(socket, BROKEN_RULE, "expired")

@@ -62,6 +62,11 @@ RULES = [
     (r".*/resource_ids(/\d+)?", "There is no such resource", "unknown-resource: 422."),
     (r"/(data|timestamp)(/.*)?", "", "Of kinds that are known, the form is Clerk's to document."),
     (r".*/attributes", "Expected a whole number of at most 64 bits", "JSON's have no bound."),
+    (r"/url", "Expected an", "A schema says little of addresses."),
+    (r"/until", "Expected a position above after", "A span has a beginning and an end."),
+    (r"/until", "Expected at most 1000 positions", "The next, of what is sent once more."),
+    (r"/until|/path/position", "Expected a position that was sent", "Nor is anything ahead."),
+    (r"/until|/path/position", "Expected less", "So many messages may wait."),
     (r".*", "Expected text without NUL characters", "NUL and unpaired surrogates: 422."),
 ]
 
@@ -137,5 +142,9 @@ _MINUTES = st.integers(0, 30 * 1440) | st.integers(-68_000_000, 53_000_000)
 schemathesis.openapi.format("date-time", st.builds(_written, _MINUTES, st.integers(-12, 14)))
 schemathesis.openapi.format("date", st.dates(date(1970, 1, 1), date(2200, 12, 31)).map(str))
 schemathesis.openapi.format("duration", st.sampled_from(["PT1S", "PT1H30M", "P1D", "P2W", "P366D"]))
+# Names that nobody has (RFC 2606): messages to them go nowhere.
+schemathesis.openapi.format(
+    "uri", st.from_regex(r"https://[a-z]{1,9}\.example/[a-z0-9/]{0,20}", fullmatch=True)
+)
 schemathesis.openapi.format("timezone", st.sampled_from(["UTC", "Europe/Vienna", "Asia/Kolkata"]))
 schemathesis.openapi.format("uuid", st.sampled_from([*IDS, *HOLDS]) | st.uuids(version=4).map(str))

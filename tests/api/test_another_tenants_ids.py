@@ -29,8 +29,11 @@ PLACEHOLDERS = {
     "booking": examples.BOOKING_ID,
     "other booking": examples.OTHER_BOOKING_ID,
     "customer key": examples.CUSTOMER_KEY_ID,
+    "webhook endpoint": examples.WEBHOOK_ENDPOINT_ID,
 }
 IN_PATHS = {
+    "{endpoint_id}": examples.WEBHOOK_ENDPOINT_ID,
+    "{position}": "2",
     "{booking_id}": examples.BOOKING_ID,
     "{resource_id}": examples.STAGE_ID,
     "{customer_key_id}": examples.CUSTOMER_KEY_ID,
@@ -51,6 +54,8 @@ NAMES_NOTHING = {
     "GET /v1/events",
     "GET /v1/calendar-feeds/{key}.ics",
     "GET /v1/usage",
+    "POST /v1/webhook-endpoints",
+    "GET /v1/webhook-endpoints",
     "GET /metrics",
 }
 """Operations that take nobody's id; whose rows they answer is for row-level security to say."""
@@ -147,7 +152,21 @@ async def furnished(studio: Studio) -> Ids:
         "booking": str(one["id"]),
         "other booking": str(other["id"]),
         "customer key": begun["data"]["customer"]["key_id"],
+        "webhook endpoint": await webhook_endpoint(studio),
     }
+
+
+async def webhook_endpoint(studio: Studio) -> str:
+    """Make an endpoint that has come to position 4, and messages to it; the only one."""
+    for before in (await studio.get("/v1/webhook-endpoints")).json()["items"]:
+        await studio.client.delete(f"/v1/webhook-endpoints/{before['id']}")
+    asked = {"url": "https://hooks.example", "after": 4}
+    endpoint = (await studio.post("/v1/webhook-endpoints", asked)).json()["id"]
+    replayed = await studio.post(
+        f"/v1/webhook-endpoints/{endpoint}/replay", {"after": 0, "until": 4}
+    )
+    assert replayed.json() == {"messages": 4}
+    return str(endpoint)
 
 
 async def refused(studio: Studio, ids: Ids) -> None:

@@ -132,7 +132,12 @@ async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]
         f"/v1/utilisation?resource_id={stage}&from=2027-01-01&to=2028-01-01",
         "/metrics",
     )
-    answers = {path: await studio.get(path) for path in paths}
+    asked = {"url": "https://hooks.example", "after": 0}
+    made = (await studio.post("/v1/webhook-endpoints", asked)).json()["id"]
+    webhooks = f"/v1/webhook-endpoints/{made}"
+    answers = {
+        path: await studio.get(path) for path in (*paths, webhooks, f"{webhooks}/deliveries")
+    }
     assert {answer.status_code for answer in answers.values()} == {200}, answers
     return {path: answer.text for path, answer in answers.items()}
 

@@ -32,6 +32,8 @@ from api.schemas import (
     resource_forms,
     usage,
     utilisation,
+    webhook_endpoint_bodies,
+    webhook_endpoint_forms,
 )
 
 WITHOUT_BODY = {"204", "304"}
@@ -50,7 +52,8 @@ OPERATIONS = [
 MODULES = (
     audit_trail, availability, booking_bodies, booking_forms, calendar, checkpoints, command_bodies,
     command_forms, customer, events, forgetting, health, live, problem, public_availability,
-    refusals, resource_bodies, resource_forms, usage, utilisation,
+    refusals, resource_bodies, resource_forms, usage, utilisation, webhook_endpoint_bodies,
+    webhook_endpoint_forms,
 )  # fmt: skip
 MODELS = sorted(
     {

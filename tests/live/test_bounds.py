@@ -63,6 +63,7 @@ def _figure(serving: Served, name: str) -> float:
         ("subscribe", {"tenant_id": str(uuid4())}, "/tenant_id"),
         ("subscribe", ["tenant"], ""),
         ("subscribe", "tenant", ""),
+        ("subscribe", {"resource_id": "\ud800"}, ""),
         ("unsubscribe", {"booking": 1}, "/booking"),
         ("presence.enter", {"resource_id": str(uuid4()), "day": "1969-12-31"}, "/day"),
         ("presence.enter", {"resource_id": str(uuid4()), "day": "tomorrow"}, "/day"),
