@@ -528,6 +528,158 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-endpoints/{endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what became of messages
+         * @description Messages to an endpoint, those of the latest events first. Those that came to their end are kept for 30 days, and of one endpoint the latest 10,000.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/deliveries/{position}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what became of a message
+         * @description With each try: when, how long it took, what was answered.
+         */
+        get: operations["readWebhookDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/deliveries/{position}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message once more
+         * @description An event that the endpoint was sent before, or that was not of its types then. It has the same `webhook-id`. What waits goes on waiting.
+         */
+        post: operations["replayWebhookDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the messages of a span once more
+         * @description The events of a span of positions, of the endpoint's types, in the order of the log. They have the same `webhook-id` as before. What waits goes on waiting.
+         */
+        post: operations["replayWebhookDeliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhook endpoints
+         * @description All of them, those that are disabled among them.
+         */
+        get: operations["listWebhookEndpoints"];
+        put?: never;
+        /**
+         * Have events sent to an address
+         * @description Each event is posted as `GET /v1/events` shows it, signed as Standard Webhooks has it with the secret that is answered here, this once. An event may come more than once, always with the same `webhook-id`; those of one booking or resource come in order. Answer 2xx within 15 seconds. Whatever else is answered is sent again, for three days; 410 disables the endpoint. Sent twice, this makes two endpoints: there is no `Idempotency-Key`.
+         */
+        post: operations["makeWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the secret of a webhook endpoint
+         * @description From now on messages are signed with the secret that is answered here, this once; for a while also with the one before, so that each message has two signatures.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a webhook endpoint
+         * @description With the notices that say when and why it was disabled.
+         */
+        get: operations["readWebhookEndpoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook endpoint
+         * @description With all that is kept of its messages; what is under way may still arrive.
+         */
+        delete: operations["deleteWebhookEndpoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook endpoint
+         * @description Changes its address, types and description; disables it, and enables it again. What is absent stays.
+         */
+        patch: operations["changeWebhookEndpoint"];
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -854,6 +1006,20 @@ export interface components {
             /** @description What it became; null where it is nothing any more. */
             after: components["schemas"]["JsonValue"];
         };
+        /** @description What changes of an endpoint: at least one of these. What is absent stays. */
+        ChangeEndpointForm: {
+            /**
+             * Format: uri
+             * @description Where messages are posted from now on, those that wait among them.
+             */
+            url?: string;
+            /** @description The types of later events that are sent; null for all. */
+            topics?: ("booking.amended" | "booking.booked" | "booking.cancelled" | "booking.confirmed" | "booking.hold_lapsed" | "booking.hold_placed" | "booking.released" | "booking.rescheduled" | "customer.forgotten" | "resource.changed" | "resource.registered" | "resource.retired")[] | null;
+            /** @description Your own words. */
+            description?: string;
+            /** @description Whether anything is sent. Enabled again, it goes on with what waits, and with the event after its `position`. */
+            enabled?: boolean;
+        };
         /** @description What changes of a resource: at least one of these. What is absent stays. */
         ChangeForm: {
             /** @description What it is called. */
@@ -1009,6 +1175,23 @@ export interface components {
             email?: string | null;
             /** @description A telephone number. */
             phone?: string | null;
+        };
+        /** @description An address to which events are sent. */
+        EndpointForm: {
+            /**
+             * Format: uri
+             * @description Where messages are posted: https, at the public internet.
+             */
+            url: string;
+            /** @description The types of the events that are sent; all, where it is null or absent. */
+            topics?: ("booking.amended" | "booking.booked" | "booking.cancelled" | "booking.confirmed" | "booking.hold_lapsed" | "booking.hold_placed" | "booking.released" | "booking.rescheduled" | "customer.forgotten" | "resource.changed" | "resource.registered" | "resource.retired")[] | null;
+            /**
+             * @description Your own words.
+             * @default
+             */
+            description?: string;
+            /** @description The position before the first event that is sent, 0 for the whole log; where it is null or absent, events from now on are. */
+            after?: number | null;
         };
         /** @description A part of the log, in the order of its positions. */
         EventsBody: {
@@ -1262,6 +1445,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** @description Which events are sent once more: at most 1,000 positions. */
+        ReplayForm: {
+            /** @description The position before the first one. */
+            after: number;
+            /** @description The position of the last one. */
+            until: number;
+        };
         /** @description As `POST /v1/bookings/{booking_id}/reschedule`. */
         RescheduleCommand: {
             /** @description When it starts. */
@@ -1349,6 +1539,14 @@ export interface components {
         };
         /** @description An empty object; the whole body may be left out. */
         RetireForm: Record<string, never>;
+        /** @description How long both secrets sign; the whole body may be left out. */
+        RotateForm: {
+            /**
+             * @description For how long messages are signed with the old secret as well; 0 for a secret that others know.
+             * @default 24
+             */
+            overlap_hours?: number;
+        };
         /** @description How long the resource was booked in a day, by what the bookings are now. */
         StatusSecondsBody: {
             /** @description By holds that are open. */
@@ -1493,6 +1691,185 @@ export interface components {
             refusals: {
                 [key: string]: number;
             };
+        };
+        /** @description One try to deliver a message. */
+        WebhookAttemptBody: {
+            /** @description Which one, from 1. */
+            attempt: number;
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            time: string;
+            /** @description How long it took. */
+            milliseconds: number;
+            /** @description That was answered; null where nothing was. */
+            status?: number | null;
+            /** @description Why it failed: `status`, `timeout`, `connect-timeout`, `connect-failed`, `address-refused`, `broken-off`; null where it did not. */
+            error?: string | null;
+        };
+        /** @description A page of messages to an endpoint, those of the latest events first. */
+        WebhookDeliveriesBody: {
+            /** @description The messages. */
+            items: components["schemas"]["WebhookDeliveryBody"][];
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description A message to an endpoint. What it says is not kept: it is read from the log. */
+        WebhookDeliveryBody: {
+            /** @description Of the event that it tells of. */
+            position: number;
+            /** @description The header `webhook-id`, the same each time it is sent. */
+            message_id: string;
+            /** @description What happened. */
+            type: string;
+            /** @description What it happened to. */
+            subject: string;
+            /**
+             * @description What became of it.
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "given_up";
+            /** @description How often it was tried. */
+            attempts: number;
+            /** @description When it was delivered or given up. */
+            ended_at?: string | null;
+            /** @description When it is tried next, at the earliest; null unless it waits. */
+            next_attempt_at?: string | null;
+            /** @description When it was tried last. */
+            last_attempt_at?: string | null;
+            /** @description What was answered then. */
+            last_status?: number | null;
+            /** @description Why that failed. */
+            last_error?: string | null;
+        };
+        /** @description A message to an endpoint, and each try to deliver it. */
+        WebhookDeliveryWithTriesBody: {
+            /** @description Of the event that it tells of. */
+            position: number;
+            /** @description The header `webhook-id`, the same each time it is sent. */
+            message_id: string;
+            /** @description What happened. */
+            type: string;
+            /** @description What it happened to. */
+            subject: string;
+            /**
+             * @description What became of it.
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "given_up";
+            /** @description How often it was tried. */
+            attempts: number;
+            /** @description When it was delivered or given up. */
+            ended_at?: string | null;
+            /** @description When it is tried next, at the earliest; null unless it waits. */
+            next_attempt_at?: string | null;
+            /** @description When it was tried last. */
+            last_attempt_at?: string | null;
+            /** @description What was answered then. */
+            last_status?: number | null;
+            /** @description Why that failed. */
+            last_error?: string | null;
+            /** @description The last one first; at most 20. */
+            tries: components["schemas"]["WebhookAttemptBody"][];
+        };
+        /** @description An address to which events are sent. */
+        WebhookEndpointBody: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description Where messages are posted. */
+            url: string;
+            /** @description The types of the events that are sent; null for all. */
+            topics?: string[] | null;
+            /** @description Your own words. */
+            description: string;
+            /** @description Whether anything is sent. */
+            enabled: boolean;
+            /** @description Why nothing is: you wanted it so, it answered 410, or nothing could be delivered for five days. Null while it is enabled. */
+            disabled_reason?: ("requested" | "gone" | "failing") | null;
+            /** @description Since when. */
+            disabled_at?: string | null;
+            /** @description When the first message failed since the last one that was delivered; null where none did. */
+            failing_since?: string | null;
+            /** @description The last position of the log of which it is known whether it is sent. */
+            position: number;
+            /** @description Messages that are to be sent. */
+            waiting: number;
+            /** @description When it was disabled or enabled, the last first; at most 20. Empty in lists. */
+            notices: components["schemas"]["WebhookNoticeBody"][];
+            /**
+             * Format: date-time
+             * @description When it was made, in UTC.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When you changed it last, in UTC.
+             */
+            updated_at: string;
+        };
+        /** @description An endpoint, and its new secret, which is shown this once. */
+        WebhookEndpointWithSecretBody: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description Where messages are posted. */
+            url: string;
+            /** @description The types of the events that are sent; null for all. */
+            topics?: string[] | null;
+            /** @description Your own words. */
+            description: string;
+            /** @description Whether anything is sent. */
+            enabled: boolean;
+            /** @description Why nothing is: you wanted it so, it answered 410, or nothing could be delivered for five days. Null while it is enabled. */
+            disabled_reason?: ("requested" | "gone" | "failing") | null;
+            /** @description Since when. */
+            disabled_at?: string | null;
+            /** @description When the first message failed since the last one that was delivered; null where none did. */
+            failing_since?: string | null;
+            /** @description The last position of the log of which it is known whether it is sent. */
+            position: number;
+            /** @description Messages that are to be sent. */
+            waiting: number;
+            /** @description When it was disabled or enabled, the last first; at most 20. Empty in lists. */
+            notices: components["schemas"]["WebhookNoticeBody"][];
+            /**
+             * Format: date-time
+             * @description When it was made, in UTC.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When you changed it last, in UTC.
+             */
+            updated_at: string;
+            /** @description What messages are signed with (Standard Webhooks). Keep it: it is not shown again. */
+            secret: string;
+        };
+        /** @description All webhook endpoints of the tenant, in the order in which they were made. */
+        WebhookEndpointsBody: {
+            /** @description The endpoints; at most 20. */
+            items: components["schemas"]["WebhookEndpointBody"][];
+        };
+        /** @description That an endpoint was disabled or enabled. */
+        WebhookNoticeBody: {
+            /**
+             * Format: date-time
+             * @description When, in UTC.
+             */
+            time: string;
+            /** @description `enabled`, or `disabled: ` and the reason. */
+            notice: string;
+        };
+        /** @description How much is sent once more. */
+        WebhookReplayedBody: {
+            /** @description Messages that wait now and did not before; of other types than the endpoint's there are none. */
+            messages: number;
         };
         /** @description What a change took of a resource, and what it set free. */
         LiveAvailabilityBody: {
@@ -3006,6 +3383,403 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UsagesBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Only these. */
+                state?: ("waiting" | "delivered" | "given_up") | null;
+                /** @description Where the page begins: `next_cursor` of the page before, with the same filters. */
+                cursor?: string | null;
+                /** @description How many a page has at most. */
+                limit?: number;
+            };
+            header?: {
+                /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
+                "Min-Event-Position"?: number;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of messages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveriesBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    readWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
+                "Min-Event-Position"?: number;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+                /** @description The position of the event. */
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryWithTriesBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    replayWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+                /** @description The position of the event. */
+                position: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How much is sent once more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplayedBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    replayWebhookDeliveries: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayForm"];
+            };
+        };
+        responses: {
+            /** @description How much is sent once more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookReplayedBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listWebhookEndpoints: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
+                "Min-Event-Position"?: number;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoints. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpointsBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    makeWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointForm"];
+            };
+        };
+        responses: {
+            /** @description The endpoint, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpointWithSecretBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateForm"] | null;
+            };
+        };
+        responses: {
+            /** @description The endpoint, with its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpointWithSecretBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    readWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
+                "Min-Event-Position"?: number;
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpointBody"];
+                };
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    deleteWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is no more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why it was not done. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    changeWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
+                "X-Request-Id"?: string;
+                /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
+                traceparent?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeEndpointForm"];
+            };
+        };
+        responses: {
+            /** @description The endpoint, changed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpointBody"];
                 };
             };
             /** @description Why it was not done. */
