@@ -10,6 +10,7 @@ from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
+from api.live.door import Door
 from api.operator import OperatorToken
 from api.publishing import PublicPages
 from api.readiness import Readiness
@@ -69,6 +70,7 @@ class Services:
         public_pages: what is shared by those who read without a key.
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
+        door: where clients come in by Socket.IO.
     """
 
     engine: BookingEngine
@@ -102,6 +104,7 @@ class Services:
     public_pages: PublicPages
     listeners: Admission
     feed: Feed
+    door: Door
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.
