@@ -124,6 +124,7 @@ async def test_nothing_that_is_sent_makes_a_fault(
     operations = [
         (path, method, operation)
         for path, methods in paths.items()
+        if path != "/v1/events/stream"  # whose answer does not end
         for method, operation in methods.items()
     ]
     seen: set[int] = set()
