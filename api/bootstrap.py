@@ -55,7 +55,6 @@ from infra.webhooks.secrets import SecretSealing
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
-LISTENERS_AT_ONCE = 10_000
 UNSIGNED_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -192,7 +191,7 @@ async def running_services(
             public_pages=PublicPages(
                 tokens=PublicTokens(running.secrets.public_link), purged=guards.cdn_purged
             ),
-            listeners=Admission(LISTENERS_AT_ONCE),
+            listeners=Admission(guards.sockets),
             feed=feed,
             door=door,
         )

@@ -104,6 +104,11 @@ class LiveClient:
         for task in self._resuming:
             task.cancel()
 
+    async def cut(self) -> None:
+        """Lose the connection, as when a cable is pulled; it comes back by itself."""
+        if self.io.connected and self.io.eio.current_transport == "websocket":
+            self.io.eio.ws._response.connection.transport.abort()
+
     async def ask(self, event: str, body: object = None) -> Json:
         answer: Json = await self.io.call(event, body, timeout=PATIENCE_SECONDS)
         return answer
