@@ -119,6 +119,7 @@ class WebhookSender:
         self._woken: set[TenantId] = set()
         self._some = asyncio.Event()
         self._room = asyncio.Event()
+        self._is_ending = False
 
     async def run(self, dsn: str) -> None:
         """Sends until cancelled; what is under way then is sent again by another sender.
@@ -133,6 +134,7 @@ class WebhookSender:
                 tasks.create_task(self._every(self._rhythm.poll_seconds, self._look_at_all))
                 tasks.create_task(self._every(self._rhythm.purge_seconds, self._purge))
         finally:
+            self._is_ending = True
             workers = [working.task for working in self._working.values() if working.task]
             for worker in workers:
                 worker.cancel()
@@ -190,7 +192,7 @@ class WebhookSender:
 
     def _ended(self, line: Line) -> None:
         ended = self._working.pop(line)
-        if ended.woken and ended.task is not None and not ended.task.cancelled():
+        if ended.woken and not self._is_ending:
             self._begin(line)
 
     async def _work(self, line: Line, working: "_Working") -> None:
