@@ -1,0 +1,210 @@
+"""Answers to reads: out of this process' memory, out of Redis, or from the database, in this order.
+
+An answer is given out of a cache only at the feed's position, once that is as far as this process
+knows the log to be and as the client asks for; nothing that the answer depends on has changed from
+when it was read until there. So it is what the database would have answered at that position.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass, field
+
+from domain.ids import TenantId
+from infra.asking import Asking
+from infra.cache.entry import CachedKind, Entry, Question
+from infra.cache.local import Address, LocalCache
+from infra.cache.shared import SharedCache
+from infra.errors import Overloaded
+from infra.live import Feed, TenantFeed
+
+WAIT_SECONDS = 0.05
+"""How long a read waits until the feed is where it has to be. Then it asks the database."""
+
+CONFIRM_SECONDS = 1.0
+"""How long nobody hears of a log before it is looked at: so old an answer can be, should every hint be
+lost, and the client say nothing of what it knows."""
+
+MOST_FLIGHTS = 512
+SHARING = 200
+"""Answers that wait for the feed to be put into Redis; one more is not put there."""
+
+SHARE_SECONDS = 1.0
+
+Looked = Callable[[CachedKind, str, bool], None]
+"""Is told of each look into a layer (`memory`, `redis`) for which kind, and whether it was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and where it is true.
+
+    Attributes:
+        entry: it.
+        position: of the log.
+    """
+
+    entry: Entry
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """An answer to be found: once, however many ask, since all of them may have the same."""
+
+    key: str
+    version: int
+    question: Question = field(compare=False)
+
+
+class Answers:
+    """The caches of one process. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        local: LocalCache,
+        shared: SharedCache | None,
+        looked: Looked,
+        clock: Callable[[], float],
+    ) -> None:
+        """Keep the parts.
+
+        Args:
+            feed: follows the logs.
+            local: the first layer.
+            shared: the second one; None without Redis.
+            looked: is told of hits and misses.
+            clock: seconds that never go backwards.
+        """
+        self._feed = feed
+        self._local = local
+        self._shared = shared
+        self._looked = looked
+        self._clock = clock
+        self._finding = Asking(self._find, MOST_FLIGHTS)
+        self._forgotten = 0
+        self._sharing: set[asyncio.Task[None]] = set()
+
+    def question_at(self, address: Address) -> Question | None:
+        """Give the question that was asked at an address before.
+
+        Args:
+            address: whose every byte counts.
+        """
+        return self._local.question_at(address)
+
+    def remember(self, address: Address, question: Question) -> None:
+        """Remember what is asked at an address.
+
+        Args:
+            address: that was found to be in order.
+            question: that it asks.
+        """
+        self._local.remember(address, question)
+
+    def at_hand(self, question: Question, at_least: int) -> Answer | None:
+        """Give an answer that is in memory and can be given now.
+
+        Args:
+            question: what is asked.
+            at_least: the position that it has to be true at, or later.
+        """
+        feed = self._feed.followed(question.tenant_id)
+        if feed is None:
+            return None
+        if feed.looked_at < self._clock() - CONFIRM_SECONDS:
+            feed.wake()
+        if feed.position < max(feed.head, at_least):
+            return None
+        entry = self._local.get(question, feed)
+        if entry is None:
+            return None
+        self._looked(question.kind, "memory", True)  # noqa: FBT003 - whether it was there
+        return Answer(entry, feed.position)
+
+    async def answer(self, question: Question, at_least: int) -> Answer:
+        """Give an answer, from wherever it is.
+
+        Args:
+            question: what is asked.
+            at_least: the position that it has to be true at, or later, if the log is as long.
+
+        Returns:
+            The answer; not as late as asked for only if the log is not so long.
+
+        Raises:
+            Overloaded: the database could not be asked in time; or what the read itself raises.
+        """
+        feed = await self._caught_up(question.tenant_id, at_least)
+        if feed is None:
+            entry = await question.read()
+            return Answer(entry, entry.position)
+        position, version = feed.position, feed.version(question.about)
+        entry = self._local.get(question, feed)
+        self._looked(question.kind, "memory", entry is not None)
+        if entry is None:
+            entry = await self._finding.answer(_Missing(question.key, version, question))
+        # Nothing has changed from `version` until `position`, and it was read after `version`.
+        return Answer(entry, max(position, entry.position))
+
+    def forget_customers(self, tenant_id: TenantId) -> None:
+        """Drop what shows a tenant's customers: one of them was forgotten.
+
+        Args:
+            tenant_id: whose.
+        """
+        self._forgotten += 1
+        self._local.drop_bookings(tenant_id)
+
+    async def close(self) -> None:
+        """Stop what goes on beside the reads."""
+        for task in self._sharing:
+            task.cancel()
+        if self._sharing:
+            await asyncio.wait(self._sharing)
+
+    async def _caught_up(self, tenant_id: TenantId, at_least: int) -> TenantFeed | None:
+        """Give the feed once it is far enough; None where the database has to be asked instead."""
+        try:
+            feed = await self._feed.follow(tenant_id)
+        except Overloaded:
+            return None
+        if feed.looked_at < self._clock() - CONFIRM_SECONDS or feed.head < at_least:
+            feed.wake()  # what a client says of the log is looked at, never believed
+        return feed if await feed.caught_up(at_least, WAIT_SECONDS) else None
+
+    async def _find(self, missing: _Missing) -> Entry:
+        question = missing.question
+        if self._shared is not None:
+            entry = await self._shared.get(question, missing.version)
+            self._looked(question.kind, "redis", entry is not None)
+            if entry is not None:
+                self._local.put(question, entry)
+                return entry
+        forgotten = self._forgotten
+        entry = await question.read()
+        self._feed.appended(question.tenant_id, entry.position)
+        if entry.next_cursor is None and not (entry.personal and forgotten != self._forgotten):
+            self._local.put(question, entry)
+            self._share(question, entry)
+        return entry
+
+    def _share(self, question: Question, entry: Entry) -> None:
+        if self._shared is None or entry.personal or len(self._sharing) >= SHARING:
+            return
+        sharing = asyncio.create_task(self._put(question, entry, self._shared), context=Context())
+        self._sharing.add(sharing)
+        sharing.add_done_callback(self._sharing.discard)
+
+    async def _put(self, question: Question, entry: Entry, shared: SharedCache) -> None:
+        """Put an answer into Redis, under the version that it is of.
+
+        That is known once the feed is as far as the answer was read.
+        """
+        feed, position = self._feed.followed(question.tenant_id), entry.position
+        if feed is None or not await feed.reached(position, SHARE_SECONDS):
+            return
+        version = feed.version(question.about)
+        if version <= position:
+            shared.put(question, version, entry)
