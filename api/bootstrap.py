@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -22,6 +22,7 @@ from api.readiness import Readiness
 from api.services import Services, provide
 from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
+from infra.cache import LocalCache, running_answers
 from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
@@ -34,7 +35,7 @@ from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
 from infra.refusals import RefusalKeeper, RefusalNotes
-from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
+from infra.settings import CACHE_MEGABYTES, CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
@@ -55,6 +56,7 @@ async def running_services(
     connections: int = 10,
     requests_at_once: int = REQUESTS_AT_ONCE,
     client_seconds: float = CLIENT_SECONDS,
+    cache_megabytes: int = CACHE_MEGABYTES,
     issuers: Issuers | None = None,
     guards: Guards | None = None,
     signing_keys: TrustedKeys | None = None,
@@ -67,6 +69,7 @@ async def running_services(
         connections: to the database, at most.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
+        cache_megabytes: of answers that are kept in memory; 0 for none.
         issuers: who vouches for people; by default nobody.
         guards: who may ask how much, from where, and see what; by default no more than a key
             says, and no limits.
@@ -86,10 +89,13 @@ async def running_services(
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
     refusals = RefusalNotes(metrics.refusals_dropped)
+    kept = LocalCache(cache_megabytes * 1024 * 1024, time.monotonic)
+    metrics.watch_cache(lambda: kept.entries, lambda: kept.size)
 
     def appended(tenant_id: TenantId, events: int, last: int) -> None:
         usage.appended(tenant_id, events)
         feed.appended(tenant_id, last)
+        caches.appended(tenant_id, last)
 
     async with (
         running_engine(
@@ -100,13 +106,15 @@ async def running_services(
             ceilings=guards.ceilings,
             appended=appended,
             refused=refusals.note,
+            forgotten=kept.forget_customers,
         ) as running,
         buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         RefusalKeeper(running.pool, refusals).running(),
         vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
+        nullcontext(Feed(running.pool, running.rounds)) as feed,
+        running_answers(kept, guards.redis_url, feed, circuits, metrics.looked) as caches,
     ):
-        feed = Feed(running.pool, running.rounds)
         lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
         metrics.watch_queue(running.queue.waiting)
@@ -141,6 +149,7 @@ async def running_services(
             signing_keys=signing_keys or TrustedKeys(),
             listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
+            answers=caches.answers,
         )
         async with api_keys.last_uses.written(), lag_watch.running(), feed.running(runtime_dsn):
             yield services
@@ -166,6 +175,7 @@ def create_app() -> FastAPI:
                 connections=settings.pool_size,
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,
+                cache_megabytes=settings.cache_megabytes,
                 issuers=issuers_of(settings),
                 guards=guards_of(settings),
                 signing_keys=trusted_keys(settings),

@@ -13,6 +13,7 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.cache import Answers
 from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
@@ -63,6 +64,7 @@ class Services:
         signing_keys: what checkpoints of logs are signed with, and were.
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
+        answers: the reads that are kept, in this process and in Redis.
     """
 
     engine: BookingEngine
@@ -93,6 +95,7 @@ class Services:
     signing_keys: TrustedKeys
     listeners: Admission
     feed: Feed
+    answers: Answers
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

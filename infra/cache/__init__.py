@@ -2,14 +2,15 @@
 
 from infra.cache.answers import Answer, Answers
 from infra.cache.entry import CachedKind, Entry, Question
-from infra.cache.running import CacheSettings, running_answers
+from infra.cache.local import LocalCache
+from infra.cache.running import running_answers
 
 __all__ = [
     "Answer",
     "Answers",
-    "CacheSettings",
     "CachedKind",
     "Entry",
+    "LocalCache",
     "Question",
     "running_answers",
 ]

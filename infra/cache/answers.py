@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from domain.ids import TenantId
 from infra.asking import Asking
+from infra.cache.database_clock import DatabaseClock
 from infra.cache.entry import CachedKind, Entry, Question
 from infra.cache.local import Address, LocalCache
 from infra.cache.shared import SharedCache
@@ -22,8 +23,8 @@ WAIT_SECONDS = 0.05
 """How long a read waits until the feed is where it has to be. Then it asks the database."""
 
 CONFIRM_SECONDS = 1.0
-"""How long nobody hears of a log before it is looked at: so old an answer can be, should every hint be
-lost, and the client say nothing of what it knows."""
+"""How long nobody hears of a log before it is looked at: so old an answer can be, should every hint
+be lost, and the client say nothing of what it knows."""
 
 MOST_FLIGHTS = 512
 SHARING = 200
@@ -32,7 +33,7 @@ SHARING = 200
 SHARE_SECONDS = 1.0
 
 Looked = Callable[[CachedKind, str, bool], None]
-"""Is told of each look into a layer (`memory`, `redis`) for which kind, and whether it was there."""
+"""Is told of each look for an answer: of which kind, in which layer, and whether it was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,16 @@ class _Missing:
 
 
 class Answers:
-    """The caches of one process. Belongs to one event loop."""
+    """The caches of one process. Belongs to one event loop.
+
+    Attributes:
+        database_clock: is told, by those who read, what the database's clock says.
+    """
 
     def __init__(
         self,
         feed: Feed,
+        database_clock: DatabaseClock,
         local: LocalCache,
         shared: SharedCache | None,
         looked: Looked,
@@ -72,18 +78,20 @@ class Answers:
 
         Args:
             feed: follows the logs.
+            database_clock: by which holds expire.
             local: the first layer.
             shared: the second one; None without Redis.
             looked: is told of hits and misses.
             clock: seconds that never go backwards.
         """
+        self.database_clock = database_clock
         self._feed = feed
         self._local = local
         self._shared = shared
         self._looked = looked
         self._clock = clock
+        self._keeps = local.keeps or shared is not None
         self._finding = Asking(self._find, MOST_FLIGHTS)
-        self._forgotten = 0
         self._sharing: set[asyncio.Task[None]] = set()
 
     def question_at(self, address: Address) -> Question | None:
@@ -101,7 +109,8 @@ class Answers:
             address: that was found to be in order.
             question: that it asks.
         """
-        self._local.remember(address, question)
+        if self._keeps:
+            self._local.remember(address, question)
 
     def at_hand(self, question: Question, at_least: int) -> Answer | None:
         """Give an answer that is in memory and can be given now.
@@ -148,15 +157,6 @@ class Answers:
         # Nothing has changed from `version` until `position`, and it was read after `version`.
         return Answer(entry, max(position, entry.position))
 
-    def forget_customers(self, tenant_id: TenantId) -> None:
-        """Drop what shows a tenant's customers: one of them was forgotten.
-
-        Args:
-            tenant_id: whose.
-        """
-        self._forgotten += 1
-        self._local.drop_bookings(tenant_id)
-
     async def close(self) -> None:
         """Stop what goes on beside the reads."""
         for task in self._sharing:
@@ -166,6 +166,8 @@ class Answers:
 
     async def _caught_up(self, tenant_id: TenantId, at_least: int) -> TenantFeed | None:
         """Give the feed once it is far enough; None where the database has to be asked instead."""
+        if not self._keeps:
+            return None
         try:
             feed = await self._feed.follow(tenant_id)
         except Overloaded:
@@ -177,15 +179,16 @@ class Answers:
     async def _find(self, missing: _Missing) -> Entry:
         question = missing.question
         if self._shared is not None:
-            entry = await self._shared.get(question, missing.version)
-            self._looked(question.kind, "redis", entry is not None)
-            if entry is not None:
-                self._local.put(question, entry)
-                return entry
-        forgotten = self._forgotten
+            shared = await self._shared.get(question, missing.version)
+            self._looked(question.kind, "redis", shared is not None)
+            if shared is not None:
+                self._local.put(question, shared)
+                return shared
+        forgettings = self._local.forgettings
         entry = await question.read()
         self._feed.appended(question.tenant_id, entry.position)
-        if entry.next_cursor is None and not (entry.personal and forgotten != self._forgotten):
+        may_show_them = entry.personal and forgettings != self._local.forgettings
+        if entry.next_cursor is None and not may_show_them:
             self._local.put(question, entry)
             self._share(question, entry)
         return entry

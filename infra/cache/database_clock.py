@@ -1,7 +1,7 @@
 """The database's clock, as far as this process knows it: never earlier than it is.
 
-Only that clock decides when a hold expires, and it is nobody else's: what Redis or this machine call
-the time does not count.
+Only that clock decides when a hold expires: what Redis or this machine call the time does not
+count.
 """
 
 from collections.abc import Callable

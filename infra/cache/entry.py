@@ -23,8 +23,7 @@ class Entry:
             but the log can change it.
         deadline: the same by this process' monotonic clock, in seconds; never later.
         personal: whether it shows who somebody is.
-        is_last: whether it tells all of it, on a page that no other page follows.
-        next_cursor: of the page that follows.
+        next_cursor: of the page that follows; an answer that has one is not kept.
         same_if_tagged: whether any body with this tag is this body.
     """
 

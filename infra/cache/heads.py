@@ -1,7 +1,7 @@
-"""Tells other processes at once, through Redis, how far the logs have come that this one appends to.
+"""Tells other processes at once, through Redis, how far the logs are that this one appends to.
 
-A hint, like the NOTIFY that follows a tenth of a second later: it says nothing of what happened, and
-whoever hears it looks at the log.
+A hint, like the NOTIFY that follows a tenth of a second later: it says nothing of what happened,
+and whoever hears it looks at the log.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The first layer: answers in the memory of this process.
 
 An answer is looked up by its question, and taken only if nothing that it depends on has changed
-since the position at which it was last known to be true. It takes the place of the one before it, so
-that no answer stays that nobody can ask for.
+since the position at which it was last known to be true. It takes the place of the one before it,
+so that no answer stays that nobody can ask for.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,11 @@ Address = tuple[int, str, bytes]
 
 
 class LocalCache:
-    """The answers of one process. Belongs to one event loop."""
+    """The answers of one process. Belongs to one event loop.
+
+    Attributes:
+        forgettings: how often customers were forgotten; what was read before may show one of them.
+    """
 
     def __init__(self, most_bytes: int, clock: Callable[[], float]) -> None:
         """Keep nothing yet.
@@ -37,6 +41,7 @@ class LocalCache:
             most_bytes: of all answers together; 0 to keep none.
             clock: seconds that never go backwards; entries' deadlines are of it.
         """
+        self.forgettings = 0
         self._most_bytes = most_bytes
         least = most_bytes // MOST_ENTRIES
         self._entries: TLRUCache[str, Entry] = TLRUCache(
@@ -51,6 +56,11 @@ class LocalCache:
                 MOST_ADDRESS_BYTES // MOST_ADDRESSES, 4 * len(question.key)
             ),
         )
+
+    @property
+    def keeps(self) -> bool:
+        """Whether any answer is."""
+        return self._most_bytes > 0
 
     @property
     def entries(self) -> int:
@@ -90,8 +100,7 @@ class LocalCache:
         entry = self._entries.get(question.key)
         if entry is None or feed.version(question.about) > entry.position:
             return None
-        if entry.position < feed.position:
-            entry.position = feed.position
+        entry.position = max(entry.position, feed.position)
         return entry
 
     def put(self, question: Question, entry: Entry) -> None:
@@ -108,12 +117,13 @@ class LocalCache:
         """Drop what can be asked for no more."""
         self._entries.expire()
 
-    def drop_bookings(self, tenant_id: TenantId) -> None:
+    def forget_customers(self, tenant_id: TenantId) -> None:
         """Drop a tenant's bookings: one of its customers was forgotten.
 
         Args:
             tenant_id: whose.
         """
+        self.forgettings += 1
         beginning = f"{tenant_id}:booking:"
         for key in [key for key in self._entries if key.startswith(beginning)]:
             self._entries.pop(key, None)

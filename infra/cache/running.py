@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -20,23 +20,9 @@ from infra.every_so_often import every_so_often
 from infra.live import Feed
 from infra.redis_circuit import circuit_to_redis
 
-CACHE_MEGABYTES = 64
 SWEEP_SECONDS = 10.0
 CONNECTIONS = 4
 FAILURES, REST_SECONDS = 3, 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheSettings:
-    """How much is kept where.
-
-    Attributes:
-        megabytes: of answers in this process; 0 for none.
-        redis_url: where they are shared; None for nowhere.
-    """
-
-    megabytes: int = CACHE_MEGABYTES
-    redis_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +31,10 @@ class RunningAnswers:
 
     Attributes:
         answers: the caches.
-        local: the layer in this process.
-        database_clock: is told what the database's clock says.
         heads: is told of what this process appends; None without Redis.
     """
 
     answers: Answers
-    local: LocalCache
-    database_clock: DatabaseClock
     heads: Heads | None
 
     def appended(self, tenant_id: TenantId, last: int) -> None:
@@ -68,12 +50,13 @@ class RunningAnswers:
 
 @asynccontextmanager
 async def running_answers(
-    settings: CacheSettings, feed: Feed, circuits: Circuits, looked: Looked
+    local: LocalCache, redis_url: str | None, feed: Feed, circuits: Circuits, looked: Looked
 ) -> AsyncIterator[RunningAnswers]:
     """Have caches; Redis is not connected to before it is needed.
 
     Args:
-        settings: how much is kept where.
+        local: the layer in this process.
+        redis_url: where answers are shared; None for nowhere.
         feed: follows the logs.
         circuits: of the process.
         looked: is told of hits and misses.
@@ -83,19 +66,16 @@ async def running_answers(
     """
     clock = time.monotonic
     database_clock = DatabaseClock(clock)
-    local = LocalCache(settings.megabytes * 1024 * 1024, clock)
     async with AsyncExitStack() as parts:
         shared = heads = None
-        if settings.redis_url is not None:
-            redis = _impatient(settings.redis_url)
+        if redis_url is not None:
+            redis = _impatient(redis_url)
             parts.push_async_callback(redis.aclose)
-            circuit = circuits.breaker(
-                "Redis cache", failures=FAILURES, pause_seconds=REST_SECONDS
-            )
+            circuit = circuits.breaker("Redis cache", failures=FAILURES, pause_seconds=REST_SECONDS)
             shared = SharedCache(redis, circuit, database_clock, clock)
             parts.push_async_callback(shared.close)
             listening = Redis.from_url(
-                settings.redis_url,
+                redis_url,
                 socket_connect_timeout=1.0,
                 socket_keepalive=True,
                 health_check_interval=15,
@@ -104,14 +84,14 @@ async def running_answers(
             parts.push_async_callback(listening.aclose)
             heads = Heads(listening, circuit_to_redis(circuits), feed)
             await parts.enter_async_context(heads.running())
-        answers = Answers(feed, local, shared, looked, clock)
+        answers = Answers(feed, database_clock, local, shared, looked, clock)
         parts.push_async_callback(answers.close)
 
         async def sweep() -> None:
             local.expire()
 
         await parts.enter_async_context(every_so_often(sweep, SWEEP_SECONDS))
-        yield RunningAnswers(answers, local, database_clock, heads)
+        yield RunningAnswers(answers, heads)
 
 
 def _impatient(url: str) -> Redis:

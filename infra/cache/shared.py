@@ -1,8 +1,8 @@
 """The second layer: answers in Redis, which all processes share.
 
-The key of an answer names its tenant and since when nothing that it depends on has changed, so that a
-stale one cannot be asked for. An answer repeats its key: one that came to the wrong question, over a
-connection on which somebody gave up, is none. Nothing is put here that shows who somebody is.
+The key of an answer names its tenant and since when nothing that it depends on has changed, so that
+a stale one cannot be asked for. An answer repeats its key: one that came to the wrong question,
+over a connection on which somebody gave up, is none. Nothing that shows who somebody is comes here.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ MOST_BYTES = 256 * 1024
 class _Head:
     key: str
     tag: str
-    position: int
     holds_until: datetime | None
+    same_if_tagged: bool
 
 
 _HEAD = TypeAdapter(_Head)
@@ -97,7 +97,7 @@ class SharedCache:
             if self._asking is None:
                 self._asking = asyncio.create_task(self._ask_all(), context=Context())
         found = await asyncio.shield(wanted)
-        return None if found is None else self._entry(key, found)
+        return None if found is None else self._entry(key, version, found)
 
     def put(self, question: Question, version: int, entry: Entry) -> None:
         """Keep an answer there, soon; whether that succeeds is nobody's concern.
@@ -113,7 +113,7 @@ class SharedCache:
         if len(self._fresh) >= WAITING:
             return
         key = _key(question, version)
-        head = _Head(key, entry.tag, entry.position, entry.holds_until)
+        head = _Head(key, entry.tag, entry.holds_until, entry.same_if_tagged)
         value = b"%s\n%s" % (to_json(head), entry.body)
         self._fresh[key] = (value, max(1, int(left * 1000)))
         if self._writing is None:
@@ -170,7 +170,7 @@ class SharedCache:
         except (RedisError, OSError, TimeoutError, CircuitOpen):
             self._away.due()
 
-    def _entry(self, key: str, value: bytes) -> Entry | None:
+    def _entry(self, key: str, version: int, value: bytes) -> Entry | None:
         """Read what stands there; Redis may have kept it longer than it was told to."""
         told, _, body = value.partition(b"\n")
         try:
@@ -188,9 +188,10 @@ class SharedCache:
         return Entry(
             body=body,
             tag=head.tag,
-            position=head.position,
+            position=version,
             holds_until=head.holds_until,
             deadline=deadline,
+            same_if_tagged=head.same_if_tagged,
         )
 
 
