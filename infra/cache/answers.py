@@ -147,8 +147,8 @@ class Answers:
         """
         feed = await self._caught_up(question.tenant_id, at_least)
         if feed is None:
-            entry = await question.read()
-            return Answer(entry, entry.position)
+            read = await question.read()
+            return Answer(read, read.position)
         position, version = feed.position, feed.version(question.about)
         entry = self._local.get(question, feed)
         self._looked(question.kind, "memory", entry is not None)
