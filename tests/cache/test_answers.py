@@ -68,7 +68,7 @@ async def test_a_hit_in_either_layer_is_the_answer_of_the_database(world: World)
 async def put_into_redis(process: Process) -> None:
     """Wait until what is on its way to Redis is there."""
     answers = process.services.answers
-    while tasks := {*answers._sharing, answers._shared and answers._shared._writing} - {None}:  # noqa: SLF001 - nobody else needs to know
+    while tasks := {*answers._sharing, answers._shared and answers._shared._writing} - {None}:
         await asyncio.wait(cast("set[asyncio.Task[None]]", tasks))
 
 
@@ -181,7 +181,7 @@ async def test_whoever_is_forgotten_is_in_no_answer_and_in_no_memory(world: Worl
     path, (one, other) = f"/v1/bookings/{booking['id']}", world.processes
     for process in (one, other):
         assert (await process.get(path)).json()["customer"] == ADA
-        assert process.services.answers._local.entries == 1  # noqa: SLF001 - what is in memory
+        assert process.services.answers._local.entries == 1
     tag = (await one.get(path)).headers["etag"]
     history = (await one.get(f"{path}/history")).json()["items"]
     key_id = history[0]["data"]["customer"]["key_id"]
@@ -189,11 +189,16 @@ async def test_whoever_is_forgotten_is_in_no_answer_and_in_no_memory(world: Worl
     assert answer.status_code == 200, answer.text
     position = answer.headers["event-position"]
     async with asyncio.timeout(5):  # every process hears of it
-        while any(process.services.answers._local.entries for process in (one, other)):  # noqa: SLF001
-            await asyncio.sleep(0.01)
+        for process in (one, other):
+            await forgotten_by(process)
     for process in (one, other, one, other, world.forgetful, world.plain):
         gone = await process.get(path, Min_Event_Position=position, If_None_Match=tag)
         assert (gone.status_code, gone.json()["customer"]) == (200, None)
+
+
+async def forgotten_by(process: Process) -> None:
+    while process.services.answers._local.entries:
+        await process.services.rounds.next()
 
 
 @pytest.mark.parametrize("how", ["kill", "freeze"])
