@@ -20,6 +20,7 @@ from api.large_requests import LargeRequests
 from api.operator import OperatorToken
 from api.readiness import Readiness
 from api.services import Services, provide
+from api.warming import warming
 from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
 from infra.cache import LocalCache, running_answers
@@ -151,7 +152,12 @@ async def running_services(
             feed=feed,
             answers=caches.answers,
         )
-        async with api_keys.last_uses.written(), lag_watch.running(), feed.running(runtime_dsn):
+        async with (
+            api_keys.last_uses.written(),
+            lag_watch.running(),
+            feed.running(runtime_dsn),
+            warming(services, caches.recent),
+        ):
             yield services
 
 

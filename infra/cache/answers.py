@@ -15,12 +15,14 @@ from infra.asking import Asking
 from infra.cache.database_clock import DatabaseClock
 from infra.cache.entry import CachedKind, Entry, Question
 from infra.cache.local import Address, LocalCache
+from infra.cache.recent import RecentCalendars
 from infra.cache.shared import SharedCache
 from infra.errors import Overloaded
 from infra.live import Feed, TenantFeed
 
-WAIT_SECONDS = 0.05
-"""How long a read waits until the feed is where it has to be. Then it asks the database."""
+WAIT_SECONDS = 0.2
+"""How long a read waits until the feed is where it has to be: one look for all who wait takes some
+milliseconds. Then it asks the database."""
 
 CONFIRM_SECONDS = 1.0
 """How long nobody hears of a log before it is looked at: so old an answer can be, should every hint
@@ -71,6 +73,7 @@ class Answers:
         database_clock: DatabaseClock,
         local: LocalCache,
         shared: SharedCache | None,
+        recent: RecentCalendars | None,
         looked: Looked,
         clock: Callable[[], float],
     ) -> None:
@@ -81,6 +84,7 @@ class Answers:
             database_clock: by which holds expire.
             local: the first layer.
             shared: the second one; None without Redis.
+            recent: is told what is asked for; None where nobody wants to know.
             looked: is told of hits and misses.
             clock: seconds that never go backwards.
         """
@@ -88,6 +92,7 @@ class Answers:
         self._feed = feed
         self._local = local
         self._shared = shared
+        self._recent = recent
         self._looked = looked
         self._clock = clock
         self._keeps = local.keeps or shared is not None
@@ -129,7 +134,7 @@ class Answers:
         entry = self._local.get(question, feed)
         if entry is None:
             return None
-        self._looked(question.kind, "memory", True)  # noqa: FBT003 - whether it was there
+        self._asked(question, there=True)
         return Answer(entry, feed.position)
 
     async def answer(self, question: Question, at_least: int) -> Answer:
@@ -151,11 +156,16 @@ class Answers:
             return Answer(read, read.position)
         position, version = feed.position, feed.version(question.about)
         entry = self._local.get(question, feed)
-        self._looked(question.kind, "memory", entry is not None)
+        self._asked(question, there=entry is not None)
         if entry is None:
             entry = await self._finding.answer(_Missing(question.key, version, question))
         # Nothing has changed from `version` until `position`, and it was read after `version`.
         return Answer(entry, max(position, entry.position))
+
+    def _asked(self, question: Question, *, there: bool) -> None:
+        self._looked(question.kind, "memory", there)
+        if self._recent is not None and question.kind == "calendar":
+            self._recent.note(question)
 
     async def close(self) -> None:
         """Stop what goes on beside the reads."""

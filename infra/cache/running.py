@@ -14,6 +14,7 @@ from infra.cache.answers import Answers, Looked
 from infra.cache.database_clock import DatabaseClock
 from infra.cache.heads import Heads
 from infra.cache.local import LocalCache
+from infra.cache.recent import RecentCalendars
 from infra.cache.shared import ANSWER_SECONDS, SharedCache
 from infra.circuits import Circuits
 from infra.every_so_often import every_so_often
@@ -32,10 +33,12 @@ class RunningAnswers:
     Attributes:
         answers: the caches.
         heads: is told of what this process appends; None without Redis.
+        recent: knows which calendars were asked for last; None without Redis.
     """
 
     answers: Answers
     heads: Heads | None
+    recent: RecentCalendars | None
 
     def appended(self, tenant_id: TenantId, last: int) -> None:
         """Learn that this process has appended to a log, committed.
@@ -67,11 +70,12 @@ async def running_answers(
     clock = time.monotonic
     database_clock = DatabaseClock(clock)
     async with AsyncExitStack() as parts:
-        shared = heads = None
+        shared = heads = recent = None
         if redis_url is not None:
             redis = _impatient(redis_url)
             parts.push_async_callback(redis.aclose)
             circuit = circuits.breaker("Redis cache", failures=FAILURES, pause_seconds=REST_SECONDS)
+            recent = RecentCalendars(redis, circuit)
             shared = SharedCache(redis, circuit, database_clock, clock)
             parts.push_async_callback(shared.close)
             listening = Redis.from_url(
@@ -84,14 +88,16 @@ async def running_answers(
             parts.push_async_callback(listening.aclose)
             heads = Heads(listening, circuit_to_redis(circuits), feed)
             await parts.enter_async_context(heads.running())
-        answers = Answers(feed, database_clock, local, shared, looked, clock)
+        answers = Answers(feed, database_clock, local, shared, recent, looked, clock)
         parts.push_async_callback(answers.close)
 
         async def sweep() -> None:
             local.expire()
+            if recent is not None:
+                await recent.tell()
 
         await parts.enter_async_context(every_so_often(sweep, SWEEP_SECONDS))
-        yield RunningAnswers(answers, heads)
+        yield RunningAnswers(answers, heads, recent)
 
 
 def _impatient(url: str) -> Redis:

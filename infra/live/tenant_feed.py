@@ -145,25 +145,24 @@ class TenantFeed:
         Under load, `current` would wait for what is appended meanwhile, too.
 
         Args:
-            position: that has to be told besides.
+            position: that has to be told besides; nobody waits for what the log turns out not to
+                have.
             seconds: how long at most.
 
         Returns:
             Whether it is.
         """
         self.used_at = time.monotonic()
-        position = max(position, self._known)
-        look = self._begun + 1 if self._hinted else 0
+        known, look = self._known, self._begun + 1 if self._hinted else 0
 
         def told() -> bool:
-            return self.position >= position and self._ended >= look
+            return self.position >= known and self._ended >= look
 
-        if told():
-            return True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds), self._looked:
-                await self._looked.wait_for(told)
-        return told()
+        if not told():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds), self._looked:
+                    await self._looked.wait_for(told)
+        return told() and self.position >= position
 
     async def reach(self, after: int) -> bool:
         """Remember back to a position, so that what came after it can be told again.

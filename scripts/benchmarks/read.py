@@ -174,8 +174,8 @@ def report_read(found: Readings) -> str:
         found: what was found.
     """
     lines = [
-        f"{CONNECTIONS} connections, calendars of {CLAIMS} bookings of {RESOURCES} resources, "
-        "few of them read often; one worker each",
+        f"{CONNECTIONS} connections, calendars of {CLAIMS} bookings of {RESOURCES} resources",
+        "few of them read much, most of them little; one worker each",
         f"  {'':<32}{'reads/s':>10}{'p50 ms':>8}{'p99 ms':>8}{'server ms':>11}   to only answering",
     ]
     only = found.loads[Layer.ANSWER]

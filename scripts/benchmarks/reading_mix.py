@@ -22,7 +22,8 @@ from scripts.benchmarks.servers import Server
 
 READERS = 16
 _LOOKS = re.compile(
-    r'^booking_cache_looks_total\{kind="calendar",layer="(\w+)",outcome="(\w+)"\} (\S+)$', re.MULTILINE
+    r'^booking_cache_looks_total\{kind="calendar",layer="(\w+)",outcome="(\w+)"\} (\S+)$',
+    re.MULTILINE,
 )
 
 
@@ -91,9 +92,9 @@ class _Mix:
     async def write(self, rate: int) -> None:
         clients = [await self.client(number) for number in range(len(self.servers))]
         requests = bookings(count(CLAIMS * len(self.places)), self.places)
-        pause = asyncio.get_running_loop().time
-        began = pause()
-        while pause() < self.until:
+        now = asyncio.get_running_loop().time
+        began = now()
+        while now() < self.until:
             status, position, body = await clients[self.written % len(clients)].ask(next(requests))
             if status != http.client.CREATED:
                 raise BenchFailed(f"a booking was answered with {status}: {body[:500]!r}")
@@ -101,7 +102,7 @@ class _Mix:
             self.booked[booking["resource_ids"][0]].append((position, booking["id"]))
             self.position = max(self.position, position)
             self.written += 1
-            await asyncio.sleep(max(0.0, began + self.written / rate - pause()))
+            await asyncio.sleep(max(0.0, began + self.written / rate - now()))
 
     async def read(self, number: int, chosen: Iterator[int]) -> None:
         client = await self.client(number)
@@ -150,10 +151,13 @@ async def _run(
 ) -> _Mix:
     mix = _Mix(servers, places, asyncio.get_running_loop().time() + seconds)
     chosen = zipf(len(places))
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(mix.write(writes))
-        for number in range(READERS):
-            tasks.create_task(mix.read(number, chosen))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(mix.write(writes))
+            for number in range(READERS):
+                tasks.create_task(mix.read(number, chosen))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     return mix
 
 
