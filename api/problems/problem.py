@@ -71,7 +71,7 @@ class Problem:
         return Response(
             to_json(self.body(instance=instance, request_id=request_id)),
             status_code=self.kind.status,
-            headers=dict(self.headers),
+            headers=self.headers or None,
             media_type=MEDIA_TYPE,
         )
 

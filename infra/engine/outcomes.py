@@ -1,9 +1,10 @@
 """From what the log says of a refused command back to the domain's own error."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict, cast
 from uuid import UUID
+
+from pydantic import TypeAdapter
 
 from domain.errors import (
     Conflict,
@@ -14,7 +15,7 @@ from domain.errors import (
     UnknownResources,
     domain_error_from,
 )
-from domain.ids import BookingId, ResourceId
+from domain.ids import ResourceId
 from infra.engine.requests import Refused
 from infra.engine.unit import Unit
 from infra.errors import IdempotencyKeyReused
@@ -25,6 +26,9 @@ MOST_CONFLICTS = 100
 
 Five hundred commands may come in one call, so a thousand each would be an answer of 100 MB.
 """
+
+_CONFLICTS = TypeAdapter(tuple[Conflict, ...])
+"""Of blockers; their times are in UTC, as `append_commands` sets its time zone."""
 
 
 class Blocker(TypedDict):
@@ -83,7 +87,7 @@ def _conflict_error(blockers: Sequence[Blocker]) -> DomainError:
         return UnknownResources(_resources_of(blockers, "unknown-resource"))
     if "resource-retired" in problems:
         return ResourceRetired(_resources_of(blockers, "resource-retired"))
-    named = tuple(_conflict(blocker) for blocker in blockers[:MOST_CONFLICTS])
+    named = _CONFLICTS.validate_python(blockers[:MOST_CONFLICTS])
     return SlotTaken(named, more=len(blockers) > MOST_CONFLICTS)
 
 
@@ -92,14 +96,4 @@ def _resources_of(blockers: Sequence[Blocker], problem: str) -> tuple[ResourceId
         ResourceId(UUID(blocker["resource_id"]))
         for blocker in blockers
         if blocker["problem"] == problem
-    )
-
-
-def _conflict(blocker: Blocker) -> Conflict:
-    return Conflict(
-        resource_id=ResourceId(UUID(blocker["resource_id"])),
-        booking_id=BookingId(UUID(blocker["booking_id"])),
-        start_time=datetime.fromisoformat(blocker["start_time"]).astimezone(UTC),
-        end_time=datetime.fromisoformat(blocker["end_time"]).astimezone(UTC),
-        status=blocker["status"],  # type: ignore[arg-type]  # one of three words, by the function that says it
     )

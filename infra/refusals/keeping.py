@@ -4,14 +4,14 @@ What could not be sent stays among the notes, which are bounded, and is sent wit
 Each has an id of its own: one whose answer was lost is sent again, and yet kept and counted once.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 from infra.errors import Overloaded
 from infra.every_so_often import every_so_often
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 1.0
 AT_ONCE = 500
+
+_BATCH = TypeAdapter(list[RefusedCommand])
 
 # As the one role that may write every tenant's refusals, for this transaction alone.
 _BEGIN = "select set_config('role', 'booking_background', true)"
@@ -104,7 +106,7 @@ class RefusalKeeper:
                 self._notes.done(len(batch))
 
 
-async def _keep(conn: AsyncConnection[TupleRow], batch: Sequence[RefusedCommand]) -> None:
+async def _keep(conn: AsyncConnection[TupleRow], batch: list[RefusedCommand]) -> None:
     async with conn.transaction():
         await conn.execute(_BEGIN)
-        await conn.execute(_KEEP, [to_json(batch).decode()])
+        await conn.execute(_KEEP, [_BATCH.dump_json(batch).decode()])

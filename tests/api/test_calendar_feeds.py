@@ -20,7 +20,7 @@ from infra.database import Database
 from infra.pacing import Pace, Rounds
 from infra.projecting import ProjectionRunner
 from projections.bookings.listing import ListedBooking
-from tests.api.conftest import Studio, assert_problem
+from tests.api.conftest import Studio, assert_problem, pointers
 
 DAY = {"start_time": "2037-03-02T08:00:00Z", "end_time": "2037-03-02T17:00:00Z"}
 SECOND = datetime(2037, 3, 2, 8, tzinfo=UTC)
@@ -189,3 +189,17 @@ def test_any_text_is_read_back_as_it_was_written(
     assert str(calendar["x-wr-calname"]) == place
     assert (str(event["summary"]), str(event["location"])) == (title, place)
     assert event.get("description") == reference
+
+
+async def test_a_feed_waits_for_a_position_and_refuses_one_that_the_log_has_not_reached(
+    studio: Studio, database: Database, projector: ProjectionRunner
+) -> None:
+    await studio.booking(await studio.resource(), **DAY)
+    await projector.catch_up()
+    key = feed_key(database)
+    there = await subscribed(studio, key, {"Min-Event-Position": "2"})
+    assert (there.status_code, there.headers["Event-Position"]) == (200, "2")
+    ahead = await subscribed(studio, key, {"Min-Event-Position": "3"})
+    assert pointers(assert_problem(ahead, 422, "validation-failed")) == [
+        "/header/Min-Event-Position"
+    ]
