@@ -204,7 +204,7 @@ class Answers:
         return entry
 
     def _share(self, question: Question, entry: Entry) -> None:
-        if self._shared is None or entry.personal or len(self._sharing) >= SHARING:
+        if self._shared is None or len(self._sharing) >= SHARING:
             return
         sharing = asyncio.create_task(self._put(question, entry, self._shared), context=Context())
         self._sharing.add(sharing)

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, cast
 
 import pytest
 from httpx import Response
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.cache import running
@@ -168,7 +168,11 @@ def test_an_answer_is_that_of_its_position(
         world = runner.run(entered.__aenter__())
 
         @settings(
-            max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None
+            max_examples=8,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            phases=[Phase.generate],  # to find a smaller one would take minutes
         )
         @given(st.lists(STEPS, min_size=4, max_size=14))
         def any_interleaving(steps: list[Step]) -> None:
