@@ -81,7 +81,6 @@ async def running_answers(
             listening = Redis.from_url(
                 redis_url,
                 socket_connect_timeout=1.0,
-                socket_keepalive=True,
                 health_check_interval=15,
                 retry=Retry(NoBackoff(), 0),
             )
