@@ -132,9 +132,23 @@ def operation(
         status_code=answer.status,
         response_class=Response,
         response_model=None,
-        responses={answer.status.value: good, **_problem_responses([*everywhere, *problems])},
+        responses={
+            answer.status.value: good,
+            **(_not_modified(answer) if headers.TAKES_IF_NONE_MATCH in takes else {}),
+            **_problem_responses([*everywhere, *problems]),
+        },
         openapi_extra=extra,
     )
+
+
+def _not_modified(answer: Answer) -> dict[int | str, OpenApi]:
+    names = (*answer.headers, *headers.OF_LIMITS, headers.X_REQUEST_ID)
+    return {
+        HTTPStatus.NOT_MODIFIED.value: {
+            "description": "It is still the answer that `If-None-Match` names.",
+            "headers": _described(names),
+        }
+    }
 
 
 def permission_in(openapi_extra: OpenApi | None) -> Permission | None:
