@@ -18,6 +18,7 @@ from api.guards import Guards, guards_of
 from api.issuers import Issuers, issuers_of, vouching
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from api.services import Services, provide
 from api.warming import warming
@@ -35,13 +36,20 @@ from infra.master_key import MasterKey
 from infra.postgres.schema import read_schema
 from infra.projecting.lag_watch import LagWatch
 from infra.proof.trust import TrustedKeys
+from infra.publishing import PublicTokens
+from infra.publishing.staleness import LAG_NAME
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.settings import CACHE_MEGABYTES, CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
+from infra.telemetry.webhook_metrics import WebhookMetrics
 from infra.usage import Counting, UsageKeeper
+from infra.webhooks.deliveries import WebhookReplays
+from infra.webhooks.endpoints import WebhookEndpoints
+from infra.webhooks.figure_watch import FigureWatch
+from infra.webhooks.secrets import SecretSealing
 from projections.catalogue import ASYNCHRONOUS
 
 OBSERVERS_AT_ONCE = 4
@@ -116,8 +124,11 @@ async def running_services(
         nullcontext(Feed(running.pool, running.rounds)) as feed,
         running_answers(kept, guards.redis_url, feed, circuits, metrics.looked) as caches,
     ):
-        lag_watch = LagWatch(running.pool, [each.name for each in ASYNCHRONOUS], time.monotonic)
+        followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
+        lag_watch = LagWatch(running.pool, followers, time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
+        webhook_figures = FigureWatch(running.pool)
+        metrics.watch(WebhookMetrics(webhook_figures.figures))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
@@ -142,12 +153,21 @@ async def running_services(
             client_seconds=client_seconds,
             webhooks=vouchers.webhooks,
             unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
+            webhook_endpoints=WebhookEndpoints(
+                running.pool,
+                SecretSealing(running.secrets.webhook_secret_sealing),
+                anywhere=guards.webhooks_anywhere,
+            ),
+            webhook_replays=WebhookReplays(running.pool),
             limiter=Limiter(limits, time.monotonic, shared_buckets),
             usage=usage,
             tenant_metrics=tenant_metrics,
             operator=OperatorToken(guards.metrics_token),
             cors=Cors(guards.cors_origins),
             signing_keys=signing_keys or TrustedKeys(),
+            public_pages=PublicPages(
+                tokens=PublicTokens(running.secrets.public_link), purged=guards.cdn_purged
+            ),
             listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
             answers=caches.answers,
@@ -155,6 +175,7 @@ async def running_services(
         async with (
             api_keys.last_uses.written(),
             lag_watch.running(),
+            webhook_figures.running(),
             feed.running(runtime_dsn),
             warming(services, caches.recent),
         ):

@@ -11,6 +11,7 @@ from starlette.types import Scope
 from api.feed_address import address_with, key_in
 from api.problems.catalogue import UNAUTHENTICATED
 from api.problems.problem import Problem, ProblemError
+from api.public_address import without_token
 from domain.ids import TenantId
 from infra.access import Principal
 from infra.engine import Caller
@@ -65,10 +66,12 @@ class Call:
     def instance(self) -> str:
         """Its path as a URI reference: for problems (RFC 9457), and for log lines of one line.
 
-        The key in the address of a feed is not told again.
+        The key in the address of a feed is not told again, nor is the token of what is public.
         """
         if key_in(self.path) is not None:
             return address_with("***")
+        if (shown := without_token(self.path)) is not None:
+            return shown
         if _NOTHING_TO_QUOTE.fullmatch(self.path):
             return self.path
         return quote(self.path, safe=_PATH_CHARACTERS)

@@ -18,6 +18,8 @@ class Guards:
         redis_url: where the buckets are that all processes share; None for each its own.
         cors_origins: whose pages may read answers.
         metrics_token: the operator's.
+        webhooks_anywhere: whether webhooks may go to private addresses, and over plain http.
+        cdn_purged: whether a CDN in front is told what has changed.
     """
 
     limits: DefaultLimits = field(default_factory=DefaultLimits)
@@ -25,6 +27,8 @@ class Guards:
     redis_url: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
+    webhooks_anywhere: bool = False
+    cdn_purged: bool = False
 
 
 def guards_of(settings: Settings) -> Guards:
@@ -42,4 +46,6 @@ def guards_of(settings: Settings) -> Guards:
         redis_url=settings.redis_url,
         cors_origins=settings.cors_origins,
         metrics_token=settings.metrics_token,
+        webhooks_anywhere=settings.webhooks_anywhere,
+        cdn_purged=settings.cloudflare_zone_id is not None,
     )

@@ -4,8 +4,10 @@ The middleware goes by this list, and a test holds the routes against it: one th
 permission stands here, and one that declares a permission does not.
 """
 
+from api.public_address import PUBLIC
+
 _PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems", "/webhooks/clerk"})
-_FOLDER = "/problems/"
+_FOLDERS = ("/problems/", PUBLIC)
 
 
 def is_open(path: str) -> bool:
@@ -14,4 +16,4 @@ def is_open(path: str) -> bool:
     Args:
         path: of an address, decoded; or a route's template.
     """
-    return path in _PATHS or path.startswith(_FOLDER)
+    return path in _PATHS or path.startswith(_FOLDERS)

@@ -1,25 +1,72 @@
-"""The composition root of a process, or of a part of one, that keeps the projections up."""
+"""The composition root of a process, or of a part of one, that follows the logs of all tenants."""
 
-from infra.postgres.pool import open_pool
+import asyncio
+import time
+
+from api.sending import keep_sending
+from infra.circuits import Circuits
+from infra.postgres.pool import Pool, open_pool
 from infra.projecting import ProjectionRunner
 from infra.projecting.runner import TENANTS_AT_ONCE
+from infra.settings import Settings
 from projections.catalogue import ASYNCHRONOUS
 
+_OF_PUBLIC_PAGES = 2
+"""Connections: with one, what has changed is counted; with one, the CDN is waited for."""
 
-async def run_projector(runtime_dsn: str) -> None:
-    """Project the events of all tenants until cancelled.
+
+async def follow_logs(runtime_dsn: str, settings: Settings) -> None:
+    """Project the events of all tenants and send their webhooks, until cancelled.
+
+    Args:
+        runtime_dsn: of a login that may become `booking_projector` and `booking_background`.
+        settings: the master key among them, and where webhooks may go.
+
+    Raises:
+        RoleUnsafe: as these roles the database would not keep tenants apart.
+        psycopg.OperationalError: the server cannot be reached.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run_projector(runtime_dsn, settings))
+        tasks.create_task(keep_sending(runtime_dsn, settings))
+
+
+async def run_projector(runtime_dsn: str, settings: Settings) -> None:
+    """Project the events of all tenants, and purge the CDN where there is one, until cancelled.
 
     Args:
         runtime_dsn: of a login that may become `booking_projector`.
+        settings: those of the CDN among them.
 
     Raises:
         RoleUnsafe: as this role the database would not keep tenants apart.
         psycopg.OperationalError: the server cannot be reached.
     """
-    pool = await open_pool(
-        runtime_dsn, role="booking_projector", min_size=2, max_size=TENANTS_AT_ONCE + 1
-    )
+    connections = TENANTS_AT_ONCE + 1 + _OF_PUBLIC_PAGES
+    pool = await open_pool(runtime_dsn, role="booking_projector", min_size=2, max_size=connections)
     try:
-        await ProjectionRunner(pool, ASYNCHRONOUS).run(runtime_dsn)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ProjectionRunner(pool, ASYNCHRONOUS).run(runtime_dsn))
+            tasks.create_task(_keep_cdn_fresh(pool, runtime_dsn, settings))
     finally:
         await pool.close()
+
+
+async def _keep_cdn_fresh(pool: Pool, runtime_dsn: str, settings: Settings) -> None:
+    zone_id, token = settings.cloudflare_zone_id, settings.cloudflare_api_token
+    if zone_id is None or token is None:
+        return
+    # A client of HTTP takes megabytes: for those who have a CDN.
+    from infra.cdn.cloudflare import Cloudflare  # noqa: PLC0415
+    from infra.publishing.following import PublicPageFollower  # noqa: PLC0415
+
+    async with Cloudflare.reached(
+        settings.cloudflare_api, zone_id, token.get_secret_value()
+    ) as cloudflare:
+        await PublicPageFollower(
+            pool,
+            cloudflare,
+            circuits=Circuits(),
+            purges_a_minute=settings.cloudflare_purges_a_minute,
+            clock=time.monotonic,
+        ).run(runtime_dsn)

@@ -17,7 +17,8 @@ from psycopg.rows import TupleRow
 from pydantic_core import to_json
 
 from api.cursor import CursorScope
-from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.problems.from_errors import window_too_full
+from api.problems.problem import ProblemError
 from api.rendering import availability_body, claim_body, thing_body
 from api.services import Services
 from domain.booking import Booking
@@ -173,7 +174,7 @@ def availability_question(
                     duration=duration,
                 )
             except WindowTooFull as full:
-                raise ProblemError(too_full(full)) from None
+                raise ProblemError(window_too_full(full)) from None
         if availability.unknown:
             raise Absent("resource", availability.unknown[0], look.position)
         expiries = [availability.holds_until]
@@ -205,21 +206,6 @@ def availability_entry(
     """
     body = to_json(availability_body(availability))
     return _tagged(body, position=position, holds_until=holds_until, deadline=deadline)
-
-
-def too_full(full: WindowTooFull) -> Problem:
-    """Tells that a window has too much in it.
-
-    Args:
-        full: how much it may have.
-    """
-    return validation_failed(
-        FieldError(
-            pointer="/query/to",
-            message=f"Expected a window with at most {full.max_claims} claims: make it shorter, or "
-            "ask for fewer resources",
-        )
-    )
 
 
 def resource_question(services: Services, tenant_id: TenantId, resource_id: ResourceId) -> Question:

@@ -160,6 +160,15 @@ def availability_body(availability: Availability) -> Body:
     }
 
 
+def free_bodies(free: Iterable[FreePeriod]) -> list[Body]:
+    """Gives free periods.
+
+    Args:
+        free: in order.
+    """
+    return _period_bodies(free, _Texts())
+
+
 class _Texts(dict[datetime, str]):
     """The times of one answer as JSON has them, each written once: many periods meet at one."""
 
@@ -237,7 +246,7 @@ def cloud_event_body(tenant_id: TenantId, event: LoggedEvent) -> Body:
         "id": str(event.seq),
         "source": f"/tenants/{tenant_id}",
         "type": event.topic,
-        "subject": _subject(event.topic, event.stream_id),
+        "subject": subject_of(event.topic, event.stream_id),
         "time": event.recorded_at,
         "datacontenttype": "application/json",
         "sequence": str(event.seq),
@@ -264,7 +273,7 @@ def trail_line_body(line: TrailLine) -> Body:
         "position": line.position,
         "time": line.recorded_at,
         "type": line.topic,
-        "subject": _subject(line.topic, line.subject_id),
+        "subject": subject_of(line.topic, line.subject_id),
         "version": line.version,
         "resource_ids": line.resource_ids,
         "left_resource_ids": line.left_ids,
@@ -331,7 +340,12 @@ def refusal_body(refusal: KeptRefusal) -> Body:
     }
 
 
-def _subject(topic: str, stream_id: UUID) -> str:
-    """Names a thing by the part of its topics before the dot: booking, resource."""
+def subject_of(topic: str, stream_id: UUID) -> str:
+    """Names a thing by the part of its topics before the dot: booking, resource.
+
+    Args:
+        topic: of an event.
+        stream_id: what it happened to.
+    """
     kind, _, _ = topic.partition(".")
     return f"{kind}s/{stream_id}"

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     AUDIT = "audit"
     OBSERVE = "observe"
     SUBSCRIBE = "subscribe"
+    INTEGRATE = "integrate"
 
 
 ALLOWED: Mapping[Permission, frozenset[Role]] = {
@@ -33,6 +34,7 @@ ALLOWED: Mapping[Permission, frozenset[Role]] = {
     Permission.FORGET: frozenset({"admin"}),
     Permission.AUDIT: frozenset({"admin", "auditor"}),
     Permission.OBSERVE: frozenset({"admin", "auditor"}),
+    Permission.INTEGRATE: frozenset({"admin"}),
     # An address with a key in it is kept, shown and passed on as no key should be: none that opens
     # anything else is taken there.
     Permission.SUBSCRIBE: frozenset({"feed"}),

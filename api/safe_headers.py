@@ -13,6 +13,8 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.types import Scope
 
 from api.problems.pages import index_page
+from api.public_address import PUBLIC
+from api.public_page_html import STYLE
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -55,6 +57,10 @@ def _docs_policy() -> tuple[bytes, bytes]:
 
 DATA: RawHeaders = (*_ALWAYS, _policy())
 _PAGES: RawHeaders = (*_ALWAYS, _policy(f"style-src {_hash(_STYLE, index_page())}"))
+_PUBLIC_PAGES: RawHeaders = (
+    *_ALWAYS,
+    _policy(f"style-src {_hash(_STYLE, f'<style>{STYLE}</style>')}"),
+)
 _DOCS: RawHeaders = (*_ALWAYS, _docs_policy())
 
 
@@ -68,6 +74,8 @@ def safe_headers(scope: Scope, own: list[tuple[bytes, bytes]]) -> RawHeaders:
     path: str = scope["path"]
     if path == DOCS_PATH:
         headers = _DOCS
+    elif path.startswith(PUBLIC) and any(value.startswith(b"text/html") for _, value in own):
+        headers = _PUBLIC_PAGES
     elif path.startswith("/problems"):
         headers = _PAGES
     elif path == OPENAPI_PATH or any(name == b"cache-control" for name, _ in own):

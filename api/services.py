@@ -11,6 +11,7 @@ from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
 from api.operator import OperatorToken
+from api.publishing import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.cache import Answers
@@ -27,6 +28,8 @@ from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
+from infra.webhooks.deliveries import WebhookReplays
+from infra.webhooks.endpoints import WebhookEndpoints
 
 METRICS_PATH = "/metrics"
 
@@ -56,12 +59,15 @@ class Services:
         client_seconds: how long a client may take to send its body.
         webhooks: takes what Clerk tells; None where its secret is not set.
         unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
+        webhook_endpoints: the addresses to which events are sent.
+        webhook_replays: sends them once more.
         limiter: how many requests each tenant and key may send.
         usage: counts what each tenant uses.
         tenant_metrics: what the process tells about single tenants.
         operator: who may see that.
         cors: whose pages may read answers.
         signing_keys: what checkpoints of logs are signed with, and were.
+        public_pages: what is shared by those who read without a key.
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
         answers: the reads that are kept, in this process and in Redis.
@@ -87,12 +93,15 @@ class Services:
     client_seconds: float
     webhooks: ClerkWebhooks | None
     unsigned_bodies: LargeRequests
+    webhook_endpoints: WebhookEndpoints
+    webhook_replays: WebhookReplays
     limiter: Limiter
     usage: Counting
     tenant_metrics: TenantMetrics
     operator: OperatorToken
     cors: Cors
     signing_keys: TrustedKeys
+    public_pages: PublicPages
     listeners: Admission
     feed: Feed
     answers: Answers

@@ -142,11 +142,15 @@ class StrictRoute(APIRoute):
         max_body_bytes = max_body_bytes_in(self.openapi_extra)
         form = self.body_field
         body_required = form is not None and form.field_info.is_required()
-        strict_query = permission is not None and permission is not Permission.OBSERVE
         query = {
             field.alias: get_origin(field.field_info.annotation) is list
             for field in self.dependant.query_params
         }
+
+        # Of what is open, those with parameters: another spelling would be kept apart by caches.
+        strict_query = permission not in (None, Permission.OBSERVE) or (
+            permission is None and bool(query)
+        )
 
         async def handle(plain: Request) -> Response:
             if permission is not None:

@@ -46,6 +46,9 @@ EVENTS: dict[type[Folded], tuple[type[_Event], ...]] = {
 }
 """Every kind of event that the log can hold, by the aggregate that it happens to."""
 
+TOPICS = frozenset(event.TOPIC for events in EVENTS.values() for event in events)
+"""What the log calls these."""
+
 _KEPT_BESIDE_THE_STATE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
 

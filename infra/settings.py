@@ -43,6 +43,11 @@ CUSTOMER_HOLD_CEILING = 100
 MOST_HOLDS = 100_000
 """Each hold is counted anew with the next one, so a ceiling has one itself."""
 
+CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
+CLOUDFLARE_PURGES_A_MINUTE = 5.0
+MOST_PURGES_A_MINUTE = 3000
+"""Of its smallest plan, and of its largest: requests, each of up to a hundred resources."""
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["console", "json"]
 
@@ -111,7 +116,12 @@ class Settings(BaseSettings):
         hold_ceiling: open holds of a tenant, unless said otherwise of it; 0 for any number.
         customer_hold_ceiling: open holds for one customer; likewise.
         cors_origins: the origins whose pages may read answers.
+        webhooks_anywhere: whether webhooks may go to private addresses, and over plain http.
         metrics_token: what an operator shows to see the figures of single tenants in `/metrics`.
+        cloudflare_zone_id: the zone in front of the API; without it no CDN is purged.
+        cloudflare_api_token: with the permission Cache Purge for that zone.
+        cloudflare_api: where Cloudflare's API is.
+        cloudflare_purges_a_minute: that it takes of this account in the long run.
         object_store: where exports go that name it: a folder, or a bucket and a beginning of keys.
         object_store_endpoint: where the bucket is, unless at Amazon.
         object_store_region: the bucket's; `auto` is what R2 calls its only one.
@@ -187,7 +197,17 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="BOOKING_CORS_ORIGINS"
     )
+    webhooks_anywhere: bool = Field(default=False, validation_alias="BOOKING_WEBHOOKS_ANYWHERE")
     metrics_token: str | None = Field(None, validation_alias="BOOKING_METRICS_TOKEN", repr=False)
+    cloudflare_zone_id: str | None = Field(None, validation_alias="CLOUDFLARE_ZONE_ID")
+    cloudflare_api_token: SecretStr | None = Field(None, validation_alias="CLOUDFLARE_API_TOKEN")
+    cloudflare_api: str = Field(CLOUDFLARE_API, validation_alias="CLOUDFLARE_API")
+    cloudflare_purges_a_minute: float = Field(
+        CLOUDFLARE_PURGES_A_MINUTE,
+        validation_alias="CLOUDFLARE_PURGES_A_MINUTE",
+        ge=1,
+        le=MOST_PURGES_A_MINUTE,
+    )
     object_store: str | None = Field(None, validation_alias="BOOKING_OBJECT_STORE")
     object_store_endpoint: str | None = Field(
         None, validation_alias="BOOKING_OBJECT_STORE_ENDPOINT"
@@ -267,6 +287,30 @@ class Settings(BaseSettings):
             raise _refuse(
                 "must be 16 to 512 ASCII characters without spaces: make one with `openssl rand "
                 "-hex 32`"
+            )
+        return value
+
+    @field_validator("cloudflare_zone_id")
+    @classmethod
+    def _is_a_zone(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[0-9a-f]{32}", value):
+            raise _refuse("must be the id of a zone: 32 hexadecimal digits in small letters")
+        return value
+
+    @field_validator("cloudflare_api_token")
+    @classmethod
+    def _fits_into_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", value.get_secret_value()):
+            raise _refuse("must be an API token: ASCII characters without spaces")
+        return value
+
+    @field_validator("cloudflare_api")
+    @classmethod
+    def _is_an_api(cls, value: str) -> str:
+        if not is_trustworthy(value):
+            raise _refuse(
+                f"must be an https address, like {CLOUDFLARE_API} (http only at 127.0.0.1, ::1 or "
+                "localhost)"
             )
         return value
 
@@ -371,6 +415,11 @@ class Settings(BaseSettings):
             raise _refuse(
                 "CLERK_WEBHOOK_SECRET is set, but CLERK_ISSUER is not: set both, since webhooks do "
                 "not say whose users they tell of"
+            )
+        if (self.cloudflare_zone_id is None) != (self.cloudflare_api_token is None):
+            raise _refuse(
+                "CLOUDFLARE_ZONE_ID and CLOUDFLARE_API_TOKEN go together: set both, or neither "
+                "where no CDN is to be purged"
             )
         self._object_store_goes_together()
         if not self.embedded and self.master_key is None:

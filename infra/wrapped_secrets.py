@@ -1,8 +1,9 @@
 """The secrets of an installation that outlive a master key: kept in the database, wrapped by it.
 
 They find a customer's key by the client's name of the person, tell requests apart by their
-fingerprints, and sign cursors. They were derived from the master key once; so the first process
-keeps, as they were, those of the key in force then, and nothing of before becomes invalid.
+fingerprints, sign cursors, and seal what signs webhooks. They were derived from the master key
+once; so the first process keeps, as they were, those of the key in force then, and nothing of
+before becomes invalid.
 """
 
 from collections.abc import Iterable, Mapping
@@ -67,12 +68,16 @@ class InstallationSecrets:
         request_fingerprint: keys the fingerprints of requests.
         customer_digest: keys the digests by which customers' keys are found.
         customer_key_wrapping: opens customers' keys that name no master key.
+        webhook_secret_sealing: seals what signs the messages to webhook endpoints.
+        public_link: signs the links under which availability is public.
     """
 
     cursor: bytes = field(repr=False)
     request_fingerprint: bytes = field(repr=False)
     customer_digest: bytes = field(repr=False)
     customer_key_wrapping: bytes = field(repr=False)
+    webhook_secret_sealing: bytes = field(repr=False)
+    public_link: bytes = field(repr=False)
 
 
 PURPOSES = {each.name: each.name.replace("_", "-") for each in fields(InstallationSecrets)}
@@ -94,7 +99,7 @@ def open_secrets(runtime_dsn: str, master_key: MasterKey) -> InstallationSecrets
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(_BEGIN)
         kept = _kept(conn)
-        if len(kept) < len(PURPOSES):
+        if not kept.keys() >= {*PURPOSES.values()}:  # the first time, or the first of this purpose
             _keep_first(conn, master_key)
             kept = _kept(conn)
         missing = {key_id for (key_id,) in conn.execute(_IN_USE)} - master_key.ids

@@ -22,8 +22,10 @@ from api.cli import (
     serving,
     tenant_limits,
     tenants,
+    webhooks,
 )
 from api.cli.listening import CannotListen
+from api.cli.webhooks import WebhookRefused
 from api.cli.written_file import CannotWrite
 from infra.access import AccessError
 from infra.exporting import FormatMissing, NotProjected, WrongWindow
@@ -61,6 +63,7 @@ _EXPECTED = (
     RoleUnsafe,
     SettingsError,
     StoreFailed,
+    WebhookRefused,
     WrongFile,
     WrongFormat,
     WrongKey,
@@ -89,6 +92,7 @@ app.add_typer(master_keys.masterkey, name="masterkey")
 app.add_typer(analysts.analyst, name="analyst")
 app.add_typer(projecting.project, name="project")
 app.add_typer(exporting.export, name="export")
+app.add_typer(webhooks.webhook, name="webhook")
 auditing.audit.command("as-of")(looking_back.as_of)
 app.add_typer(auditing.audit, name="audit")
 

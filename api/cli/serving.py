@@ -14,7 +14,7 @@ from api.cli.listening import address_of, listen
 from api.cli.projector_process import keep_projector, stop_when_stdin_ends
 from api.cli.signals import finishing, stopped_by_signals
 from api.cli.workplace import prepared_database, prepared_settings
-from api.projecting import run_projector
+from api.projecting import follow_logs
 from api.scheduling import run_scheduler
 from infra.database import Database, migrated, open_database, usable
 from infra.demo import demo_api_key
@@ -76,14 +76,14 @@ def api(port: Port = None, workers: Workers = 1) -> None:
 
 
 def projector(*, until_stdin_ends: UntilStdinEnds = False) -> None:
-    """Keep the projections up with the log, until stopped; any number may run."""
+    """Keep the projections up with the log and send webhooks, until stopped; any number may run."""
     settings = prepared_settings()
     with stopped_by_signals():
         if until_stdin_ends:
             stop_when_stdin_ends()
         with prepared_database(settings) as database, finishing():
             _log.info("the projector works", process=os.getpid())
-            run_until_stopped(partial(run_projector, database.runtime_dsn))
+            run_until_stopped(partial(follow_logs, database.runtime_dsn, settings))
 
 
 def scheduler() -> None:

@@ -118,6 +118,12 @@ def operation(
         good["model"] = answer.model
     if answer.links:
         good["links"] = dict(answer.links)
+    responses: dict[int | str, OpenApi] = {answer.status.value: good}
+    if headers.TAKES_IF_NONE_MATCH in takes:
+        responses[HTTPStatus.NOT_MODIFIED.value] = {
+            "description": "It is still that of `If-None-Match`.",
+            "headers": good["headers"],
+        }
     parameters = [*takes, headers.TAKES_REQUEST_ID, headers.TAKES_TRACEPARENT]
     extra: OpenApi = {"parameters": parameters, **_access(permission)}
     if max_body_bytes != MAX_BODY_BYTES:
@@ -132,23 +138,9 @@ def operation(
         status_code=answer.status,
         response_class=Response,
         response_model=None,
-        responses={
-            answer.status.value: good,
-            **(_not_modified(answer) if headers.TAKES_IF_NONE_MATCH in takes else {}),
-            **_problem_responses([*everywhere, *problems]),
-        },
+        responses={**responses, **_problem_responses([*everywhere, *problems])},
         openapi_extra=extra,
     )
-
-
-def _not_modified(answer: Answer) -> dict[int | str, OpenApi]:
-    names = (*answer.headers, *headers.OF_LIMITS, headers.X_REQUEST_ID)
-    return {
-        HTTPStatus.NOT_MODIFIED.value: {
-            "description": "It is still the answer that `If-None-Match` names.",
-            "headers": _described(names),
-        }
-    }
 
 
 def permission_in(openapi_extra: OpenApi | None) -> Permission | None:

@@ -21,7 +21,7 @@ _TAGS = [
     {"name": "log", "description": "What happened, event by event."},
     {"name": "operations", "description": "For those who run the service."},
     {"name": "problems", "description": "What every error means."},
-    {"name": "webhooks", "description": "What others tell this service."},
+    {"name": "webhooks", "description": "What this service tells others, and they it."},
 ]
 
 

@@ -114,6 +114,9 @@ RETRY_AFTER = "Retry-After"
 RATE_LIMIT_POLICY = "RateLimit-Policy"
 RATE_LIMIT = "RateLimit"
 OF_LIMITS = (RATE_LIMIT_POLICY, RATE_LIMIT)
+CACHE_CONTROL = "Cache-Control"
+CDN_CACHE_CONTROL = "CDN-Cache-Control"
+CACHE_TAG = "Cache-Tag"
 ALLOW = "Allow"
 WWW_AUTHENTICATE = "WWW-Authenticate"
 X_REQUEST_ID = "X-Request-Id"
@@ -151,6 +154,21 @@ ANSWERED: Mapping[str, JsonValue] = MappingProxyType(
             "What is left of each: `r` requests now, and one more in `t` seconds at the latest.",
             {"type": "string"},
             '"tenant";r=49874;t=1, "key";r=24998;t=1',
+        ),
+        CACHE_CONTROL: _answered(
+            "How long anybody may keep it, in seconds.",
+            {"type": "string"},
+            "public, max-age=30",
+        ),
+        CDN_CACHE_CONTROL: _answered(
+            "How long a CDN may (RFC 9213), which is told what has changed.",
+            {"type": "string"},
+            "public, max-age=3600, stale-while-revalidate=30, stale-if-error=3600",
+        ),
+        CACHE_TAG: _answered(
+            "What a CDN purges it by.",
+            {"type": "string"},
+            f"booking-resource-{examples.STAGE_ID.replace('-', '')}",
         ),
         ALLOW: _answered("The methods it takes.", {"type": "string"}, "GET, HEAD"),
         WWW_AUTHENTICATE: _answered(

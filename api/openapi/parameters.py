@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Path, Query
 
 from api.cursor import MAX_CURSOR_LENGTH
+from api.headers import MAX_POSITION
 from api.schemas import examples
 from domain.ids import BookingId, ResourceId
 
@@ -23,6 +24,13 @@ CustomerKeyPath = Annotated[
 ]
 ResourcePath = Annotated[
     ResourceId, Path(description="The resource.", examples=[examples.STAGE_ID])
+]
+EndpointPath = Annotated[
+    UUID, Path(description="The webhook endpoint.", examples=[examples.WEBHOOK_ENDPOINT_ID])
+]
+PositionPath = Annotated[
+    int,
+    Path(ge=1, le=MAX_POSITION, description="The position of the event.", examples=[4]),
 ]
 Limit = Annotated[
     int, Query(ge=1, le=MAX_PAGE, description="How many a page has at most.", examples=[50])

@@ -139,6 +139,14 @@ INVALID_TRANSITION = ProblemKind(
     fields=_BOOKING_STATUS,
     example={"booking_status": "cancelled"},
 )
+TOO_MANY_WEBHOOK_ENDPOINTS = ProblemKind(
+    name="too-many-webhook-endpoints",
+    status=HTTPStatus.CONFLICT,
+    title="There are as many webhook endpoints as may be",
+    meaning="A tenant may have 20 webhook endpoints.",
+    remedy="Delete one that is needed no more, or let one receive what two were to.",
+    detail="The tenant has 20 webhook endpoints.",
+)
 HOLD_LAPSED = ProblemKind(
     name="hold-lapsed",
     status=HTTPStatus.CONFLICT,

@@ -28,6 +28,7 @@ from domain import errors as domain
 from domain.ids import ResourceId
 from infra import errors as engine
 from infra.access import NotAdmitted
+from projections.reservation.availability import WindowTooFull
 
 INTERNAL_ERROR = Problem(
     kind=catalogue.INTERNAL_ERROR, detail="The fault is logged under the request id."
@@ -234,6 +235,21 @@ def not_found(kind: str, thing_id: object) -> Problem:
         thing_id: as asked for.
     """
     return Problem(kind=catalogue.NOT_FOUND, detail=f"There is no {kind} {thing_id}.")
+
+
+def window_too_full(full: WindowTooFull) -> Problem:
+    """Makes the problem of a question about too many claims.
+
+    Args:
+        full: how many it may be about.
+    """
+    return validation_failed(
+        FieldError(
+            pointer="/query/to",
+            message=f"Expected a window with at most {full.max_claims} claims: make it shorter, or "
+            "ask for fewer resources",
+        )
+    )
 
 
 def _invalid(part: RequestPart, name: str, reason: str) -> Problem:

@@ -13,9 +13,9 @@ from api.openapi import headers, kinds
 from api.openapi.declaration import Answer, operation
 from api.past import AsOf, moment_asked
 from api.problems import catalogue
-from api.problems.from_errors import not_found
+from api.problems.from_errors import not_found, window_too_full
 from api.problems.problem import ProblemError
-from api.questions import availability_entry, availability_question, too_full
+from api.questions import availability_entry, availability_question
 from api.reading import projected
 from api.roles import Permission
 from api.schemas import examples
@@ -99,7 +99,7 @@ async def read(
                 duration=at_least,
             )
     except WindowTooFull as full:
-        raise ProblemError(too_full(full)) from None
+        raise ProblemError(window_too_full(full)) from None
     if availability.unknown:
         raise ProblemError(not_found("resource", availability.unknown[0]))
     return answered_with(request, availability_entry(availability, moment.position))

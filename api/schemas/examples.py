@@ -14,6 +14,7 @@ CAMERA_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9a02"
 BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b02"
 OTHER_BOOKING_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b03"
 CUSTOMER_KEY_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9b04"
+WEBHOOK_ENDPOINT_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9f06"
 REQUEST_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9c03"
 TENANT_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9d04"
 ACTOR = "key:01981d2a-7c00-7a3e-8f10-5b1c6e2d9e05"
@@ -91,6 +92,11 @@ CALENDAR_FEED = "\r\n".join(
         "",
     )
 )
+
+PUBLIC_LINK_ID = "01981d2a-7c00-7a3e-8f10-5b1c6e2d9f06"
+PUBLIC_TOKEN = "AZgdKnwAej6PEFscbi2dBAGYHSp8AHo-jxBbHG4tnQEBmB0q"  # noqa: S105 - of no installation
+PUBLIC_PATH = f"/v1/public/availability/{PUBLIC_TOKEN}"
+PUBLIC_HTML = '<!doctype html>\n<html lang="en">\n<title>Stage A: when it is free</title>\n…'
 
 CUSTOMER: dict[str, JsonValue] = {
     "id": "crm-8812",
@@ -240,6 +246,21 @@ FREE_PERIOD: dict[str, JsonValue] = {
 }
 FREE_RESOURCE: dict[str, JsonValue] = {"resource_id": STAGE_ID, "free": [FREE_PERIOD]}
 AVAILABILITY: dict[str, JsonValue] = {"items": [FREE_RESOURCE], "common": [FREE_PERIOD]}
+PUBLIC_LINK: dict[str, JsonValue] = {
+    "id": PUBLIC_LINK_ID,
+    "resource_id": STAGE_ID,
+    "data_path": PUBLIC_PATH,
+    "page_path": f"{PUBLIC_PATH}.html",
+    "made_at": "2026-02-21T08:00:00Z",
+    "made_by": ACTOR,
+}
+PUBLIC_AVAILABILITY: dict[str, JsonValue] = {
+    "name": "Stage A",
+    "timezone": "Europe/Vienna",
+    "first_day": "2026-03-01",
+    "end_day": "2026-03-04",
+    "free": [FREE_PERIOD],
+}
 BOOKINGS: dict[str, JsonValue] = {"items": [BOOKING], "next_cursor": CURSOR}
 RESOURCES: dict[str, JsonValue] = {"items": [RESOURCE], "next_cursor": CURSOR}
 EVENTS: dict[str, JsonValue] = {"items": [EVENT], "next_after": 4}
@@ -295,3 +316,51 @@ USAGE_TOTALS: dict[str, JsonValue] = {
     "refused": 0,
 }
 USAGES: dict[str, JsonValue] = {"items": [USAGE_DAY, USAGE_NEXT_DAY], "totals": USAGE_TOTALS}
+NEW_WEBHOOK_ENDPOINT: dict[str, JsonValue] = {
+    "url": "https://hooks.nova-film.example/bookings",
+    "topics": ["booking.cancelled", "booking.confirmed"],
+    "description": "The crew planner",
+}
+WEBHOOK_NOTICE: dict[str, JsonValue] = {
+    "time": "2026-02-20T11:00:00.215001Z",
+    "notice": "enabled",
+}
+WEBHOOK_ENDPOINT: dict[str, JsonValue] = {
+    "id": WEBHOOK_ENDPOINT_ID,
+    **NEW_WEBHOOK_ENDPOINT,
+    "enabled": True,
+    "position": 4,
+    "waiting": 0,
+    "notices": [WEBHOOK_NOTICE],
+    "created_at": "2026-02-20T10:00:00.020117Z",
+    "updated_at": "2026-02-20T10:00:00.020117Z",
+}
+WEBHOOK_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - as anybody's could be
+WEBHOOK_ENDPOINT_WITH_SECRET: dict[str, JsonValue] = {
+    **WEBHOOK_ENDPOINT,
+    "secret": WEBHOOK_SECRET,
+}
+WEBHOOK_ENDPOINTS: dict[str, JsonValue] = {"items": [WEBHOOK_ENDPOINT]}
+WEBHOOK_ATTEMPT: dict[str, JsonValue] = {
+    "attempt": 1,
+    "time": "2026-02-20T10:00:01.500230Z",
+    "milliseconds": 87,
+    "status": 204,
+}
+WEBHOOK_DELIVERY: dict[str, JsonValue] = {
+    "position": 4,
+    "message_id": "msg_01981d2a7c007a3e8f105b1c6e2d9d04_4",
+    "type": "booking.confirmed",
+    "subject": f"bookings/{BOOKING_ID}",
+    "state": "delivered",
+    "attempts": 1,
+    "ended_at": "2026-02-20T10:00:01.587901Z",
+    "last_attempt_at": "2026-02-20T10:00:01.500230Z",
+    "last_status": 204,
+}
+WEBHOOK_DELIVERY_WITH_TRIES: dict[str, JsonValue] = {
+    **WEBHOOK_DELIVERY,
+    "tries": [WEBHOOK_ATTEMPT],
+}
+WEBHOOK_DELIVERIES: dict[str, JsonValue] = {"items": [WEBHOOK_DELIVERY], "next_cursor": CURSOR}
+WEBHOOK_REPLAYED: dict[str, JsonValue] = {"messages": 2}

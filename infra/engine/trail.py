@@ -79,7 +79,7 @@ class AuditTrail:
             taken = step(thing, self._mapper.to_domain_event(stored, event.recorded_at))
             thing = taken.thing
             if event.version > after_version:
-                entries.append(HistoryEntry(_logged(event), taken.reason, taken.changes))
+                entries.append(HistoryEntry(logged_event(event), taken.reason, taken.changes))
             await pace.pause()
         return entries
 
@@ -106,13 +106,22 @@ class AuditTrail:
             found = await select_page(connection, tenant_id, after, limit, topic)
         looked_at = found[-1].seq if len(found) == limit else min(after + LOOK_AHEAD, head.seq)
         return EventPage(
-            events=tuple(_logged(event) for event in found),
+            events=tuple(logged_event(event) for event in found),
             next_after=max(after, looked_at),
             as_of=head.seq,
         )
 
 
-def _logged(event: RecordedEvent) -> LoggedEvent:
+def logged_event(event: RecordedEvent) -> LoggedEvent:
+    """Tells an event as those read it who replay the log.
+
+    Args:
+        event: as it stands there.
+
+    Raises:
+        UnknownTopic: it is of a kind that this program does not know.
+        UnknownVersion: or of such a version.
+    """
     metadata: dict[str, str | None] = json.loads(event.metadata)
     return LoggedEvent(
         seq=event.seq,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,14 @@ def existing_things(api: httpx.Client) -> dict[str, str]:
         examples.BOOKING_ID: hold(api, stage),
         examples.OTHER_BOOKING_ID: hold(api, camera),
         examples.CUSTOMER_KEY_ID: customer_key(api),
+        examples.WEBHOOK_ENDPOINT_ID: webhook_endpoint(api),
     }
+
+
+def public_token(api: httpx.Client) -> str:
+    """Of a resource that nobody retires or makes private meanwhile."""
+    answer = api.post(f"/v1/resources/{register(api)}/public-link")
+    return str(answer.json()["data_path"]).rpartition("/")[2]
 
 
 def hold(api: httpx.Client, resource: str, **fields: object) -> str:
@@ -69,6 +77,18 @@ def customer_key(api: httpx.Client) -> str:
     booked = hold(api, register(api), customer={"id": "c-1", "name": "Ada"})
     [first] = api.get(f"/v1/bookings/{booked}/history").json()["items"]
     return str(first["data"]["customer"]["key_id"])
+
+
+def webhook_endpoint(api: httpx.Client) -> str:
+    """Make an endpoint, and wait until the event at the examples' position is a message to it."""
+    asked = {"url": "https://hooks.example", "after": 0}
+    made = str(api.post("/v1/webhook-endpoints", json=asked).json()["id"])
+    path = f"/v1/webhook-endpoints/{made}/deliveries/{examples.WEBHOOK_DELIVERY['position']}"
+    for _ in range(300):
+        if api.get(path).status_code == 200:
+            break
+        time.sleep(0.1)
+    return made
 
 
 def keys_file(directory: Path, keys: dict[str, str]) -> Path:
@@ -117,7 +137,10 @@ def run_schemathesis(
 
 def test_the_api_is_what_its_document_says(alone: Serving, tmp_path: Path) -> None:
     with alone.client() as api:
-        existing = existing_things(api) | {examples.FEED_KEY: feed_key(alone)}
+        existing = existing_things(api) | {
+            examples.FEED_KEY: feed_key(alone),
+            examples.PUBLIC_TOKEN: public_token(api),
+        }
         holds = [hold(api, register(api)) for _ in range(HOLDS)]
     keys = keys_file(tmp_path, {"studio": DEMO_KEY, "rival": rival_key(alone)})
     run, report = run_schemathesis(

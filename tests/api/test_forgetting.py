@@ -102,6 +102,12 @@ def everything_kept(database: Database) -> dict[str, str]:
     return kept
 
 
+async def public_paths(studio: Studio, stage: str) -> list[str]:
+    """What anybody may read of a resource."""
+    link = (await studio.post(f"/v1/resources/{stage}/public-link")).json()
+    return [link["data_path"], link["page_path"]]
+
+
 async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]:
     """What each route that reads says."""
     paths = (
@@ -117,6 +123,8 @@ async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]
         f"/v1/availability?resource_id={stage}&{WINDOW}",
         "/v1/resources",
         f"/v1/resources/{stage}",
+        f"/v1/resources/{stage}/public-link",
+        *(await public_paths(studio, stage)),
         "/v1/events",
         "/v1/events/stream?after=0&seconds=0",
         "/v1/audit-trail",
@@ -124,7 +132,12 @@ async def all_reads(studio: Studio, booking: Json, stage: str) -> dict[str, str]
         f"/v1/utilisation?resource_id={stage}&from=2027-01-01&to=2028-01-01",
         "/metrics",
     )
-    answers = {path: await studio.get(path) for path in paths}
+    asked = {"url": "https://hooks.example", "after": 0}
+    made = (await studio.post("/v1/webhook-endpoints", asked)).json()["id"]
+    webhooks = f"/v1/webhook-endpoints/{made}"
+    answers = {
+        path: await studio.get(path) for path in (*paths, webhooks, f"{webhooks}/deliveries")
+    }
     assert {answer.status_code for answer in answers.values()} == {200}, answers
     return {path: answer.text for path, answer in answers.items()}
 

@@ -78,6 +78,10 @@ def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) ->
         ("BOOKING_CORS_ORIGINS", "https://app.example.com, null", "must be origins"),
         ("BOOKING_CORS_ORIGINS", "https://App.example.com", "small letters"),
         ("BOOKING_METRICS_TOKEN", "short", "openssl rand"),
+        ("CLOUDFLARE_ZONE_ID", "example.com", "32 hexadecimal digits"),
+        ("CLOUDFLARE_API_TOKEN", "two words", "without spaces"),
+        ("CLOUDFLARE_API", "http://api.example", "https"),
+        ("CLOUDFLARE_PURGES_A_MINUTE", "0", "greater than or equal to 1"),
         ("BOOKING_OBJECT_STORE", "exports", "like s3://exports"),
         ("BOOKING_OBJECT_STORE", "file:///srv/../etc", "like file:///srv/exports"),
         ("BOOKING_OBJECT_STORE", "s3://Exports", "like s3://exports"),
@@ -348,6 +352,19 @@ def test_limits_and_origins_reach_the_workers_as_they_were_set(
     assert settings.cors_origins == ("https://a.example", "http://[::1]:5173")
     hand_to_workers(settings)
     assert load_settings() == settings
+
+
+def test_a_cdn_is_purged_with_a_token_that_nobody_sees(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CLOUDFLARE_ZONE_ID", "0123456789abcdef" * 2)
+    with pytest.raises(SettingsError, match="CLOUDFLARE_API_TOKEN go together"):
+        load_settings()
+    environment.setenv("CLOUDFLARE_API_TOKEN", "not-to-be-seen")
+    settings = load_settings()
+    assert settings.cloudflare_api == "https://api.cloudflare.com/client/v4"
+    assert settings.cloudflare_purges_a_minute == 5
+    assert "not-to-be-seen" not in repr(settings)
+    hand_to_workers(settings)
+    assert os.environ["CLOUDFLARE_API_TOKEN"] == "not-to-be-seen"  # noqa: S105 - of this test
 
 
 def test_a_bucket_wants_its_access_key_and_where_it_is(environment: pytest.MonkeyPatch) -> None:

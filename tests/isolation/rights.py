@@ -32,6 +32,7 @@ BEYOND_TENANTS: Mapping[str, str] = {
     "account": "a user of an issuer, perhaps of several tenants or of none yet; no tenant's to see",
     "webhook_delivery": "whoever sends a webhook names no tenant; no tenant's to see",
     "wrapped_secret": "a secret of the installation, which no tenant may see",
+    "webhook_figure": "what senders of webhooks do, summed up over all tenants",
 }
 KEYS_ACROSS_TENANTS: Mapping[str, str] = {
     "tenant_slug_taken": "given by whoever runs the installation or the directory, by no tenant",
@@ -51,6 +52,9 @@ WITHOUT_TENANT = {*SAYS_NOTHING_OF_ANYBODY, *BEYOND_TENANTS}
 _BOOKINGS = (
     "tenant_id,generation,booking_id,status,resource_ids,start_time,end_time,reach,hold_expires_at,"
     "title,reference,attributes,version,position,created_at,updated_at"
+)
+_ENDPOINT_FIELDS = (
+    "url,topics,description,enabled,disabled_reason,disabled_at,failing_since,updated_at"
 )
 _CHECKPOINTS = "tenant_id,projection,generation,seq,is_live,parked_at"
 VIEWS: Mapping[str, Mapping[Role, str]] = {
@@ -138,6 +142,11 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "analyst": f"own select({_CHECKPOINTS})",
     },
     "projection_lag": {"background": "all select", "projector": "all select insert update"},
+    "public_link": {
+        "api": "own select insert update(link_id,made_at,made_by,revoked_at,changes,stale_since)",
+        "projector": "all select update(changes,stale_since)",
+    },
+    "public_link_checkpoint": {"api": "own select insert", "projector": "all select update(seq)"},
     "receipt": {"api": "own select insert update", "background": "all select delete"},
     "reservation": {
         "api": "own select insert update delete",
@@ -195,6 +204,26 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "usage": {
         "api": "own select",
         "background": "all select insert update(commands,events,queries,seconds,refused)",
+    },
+    "webhook_attempt": {"api": "own select", "projector": "all select insert delete"},
+    "webhook_endpoint": {
+        "api": f"own select insert delete update({_ENDPOINT_FIELDS})",
+        "projector": "all select update(enabled,disabled_reason,disabled_at,failing_since,seq)",
+    },
+    "webhook_figure": {"background": "all select", "projector": "all select insert update"},
+    "webhook_message": {
+        "api": "own select insert update(state,failures,next_attempt_at,ended_at)",
+        "projector": "all select insert delete"
+        " update(state,attempts,failures,next_attempt_at,ended_at)",
+    },
+    "webhook_notice": {
+        "api": "own select insert delete",
+        "projector": "all select insert delete",
+    },
+    "webhook_secret": {
+        "api": "own select(tenant_id,endpoint_id,secret_id,created_at,expires_at)"
+        " insert update(expires_at) delete",
+        "projector": "all select",
     },
     "webhook_delivery": {"directory": "all select insert", "background": "all select delete"},
     "wrapped_secret": {"background": "all select insert"},

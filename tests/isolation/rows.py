@@ -109,6 +109,31 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.wrapped_secret
         values ('cursor', '\\x0102030405060708', '\\x09') on conflict do nothing
     """,
+    "webhook_endpoint": """
+        insert into booking.webhook_endpoint (tenant_id, endpoint_id, url, description, seq)
+        values (%(tenant)s, %(id)s, 'https://hooks.example', '', 1)
+    """,
+    "webhook_secret": """
+        insert into booking.webhook_secret (tenant_id, endpoint_id, secret_id, sealed_secret)
+        values (%(tenant)s, %(id)s, %(id)s, '\\x01')
+    """,
+    "webhook_message": """
+        insert into booking.webhook_message
+               (tenant_id, endpoint_id, seq, stream_id, topic, next_attempt_at)
+        values (%(tenant)s, %(id)s, 1, %(id)s, 'booking.booked', '2027-03-01Z')
+    """,
+    "webhook_attempt": """
+        insert into booking.webhook_attempt
+        values (%(tenant)s, %(id)s, 1, 1, '2027-03-01Z', 87, 500, 'status')
+    """,
+    "webhook_notice": """
+        insert into booking.webhook_notice (tenant_id, endpoint_id, noticed_at, notice)
+        values (%(tenant)s, %(id)s, '2027-03-01Z', 'enabled')
+    """,
+    "webhook_figure": """
+        insert into booking.webhook_figure values ('delivered', 1, '2027-03-01Z')
+        on conflict do nothing
+    """,
     "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
     "projection_checkpoint": """
@@ -126,6 +151,12 @@ ROWS: Mapping[str, LiteralString] = {
         values (%(tenant)s, 1, %(id)s, 'held', array[%(id)s]::uuid[], '2027-03-01 9:00Z',
                 '2027-03-01 18:00Z', 0, null, 'Pilot', null, 1, null, 'PO-1', '{}', 1, 1,
                 '2027-02-01Z', '2027-02-01Z')
+    """,
+    "public_link": """
+        insert into booking.public_link values (%(tenant)s, %(id)s, %(id)s, '2027-02-01Z', 'key:1')
+    """,
+    "public_link_checkpoint": """
+        insert into booking.public_link_checkpoint values (%(tenant)s, 1)
     """,
     "refusal": """
         insert into booking.refusal

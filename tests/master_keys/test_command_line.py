@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from api.cli import _EXPECTED, app, workplace
 from infra.master_key import MasterKey
 from infra.settings import Settings, decode_secret
-from infra.wrapped_secrets import WrongMasterKey
+from infra.wrapped_secrets import PURPOSES, WrongMasterKey
 from tests.master_keys.conftest import FIRST, NEW, OLD, SECOND, Ledger
 
 Booking = Callable[..., Result]
@@ -43,12 +43,12 @@ def test_the_steps_from_one_master_key_to_the_next(ledger: Ledger, booking: Book
 
     said = before.output + rewrapped.output + after.output + wrong.output
     assert [each.exit_code for each in (before, rewrapped, after, wrong)] == [1, 0, 0, 1], said
-    assert f"{OLD.id.hex()}  at hand               3        4" in before.output
+    assert f"{OLD.id.hex()}  at hand               3        {len(PURPOSES)}" in before.output
     assert "booking masterkey rewrap" in before.output
     assert "Customers' keys wrapped anew: 3." in rewrapped.output
     assert f"{OLD.id.hex()} is needed for older backups only" in rewrapped.output
     assert json.loads(after.output)["master_keys"] == [
-        {"id": NEW.id.hex(), "state": "in force", "customer_keys": 3, "secrets": 4},
+        {"id": NEW.id.hex(), "state": "in force", "customer_keys": 3, "secrets": len(PURPOSES)},
         {"id": OLD.id.hex(), "state": "at hand", "customer_keys": 0, "secrets": 0},
     ]
     assert f"What is under {NEW.id.hex()} cannot be opened" in wrong.output

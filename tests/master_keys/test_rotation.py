@@ -16,7 +16,7 @@ from infra.errors import MasterKeyUnavailable
 from infra.master_key import Wrapped, Wrapping
 from infra.postgres.embedded import SUPERUSER
 from infra.rewrapping import rewrap
-from infra.wrapped_secrets import WrongMasterKey, open_secrets
+from infra.wrapped_secrets import PURPOSES, WrongMasterKey, open_secrets
 from tests.master_keys.conftest import (
     NEW,
     NEW_OF_BOTH,
@@ -27,7 +27,7 @@ from tests.master_keys.conftest import (
     as_before_keys_were_named,
 )
 
-SECRETS = 4
+SECRETS = len(PURPOSES)
 
 
 def rewrap_all(ledger: Ledger, batch: int = 2) -> list[int]:

@@ -1,0 +1,232 @@
+"""Making, listing, changing and taking away the addresses to which events are sent."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from api.call import tenant_of
+from api.openapi import headers, kinds
+from api.openapi.declaration import Answer, operation
+from api.openapi.parameters import EndpointPath
+from api.problems import catalogue
+from api.problems.from_errors import not_found
+from api.problems.problem import FieldError, Problem, ProblemError, validation_failed
+from api.reading import found, snapshot
+from api.rendering_webhooks import endpoint_body, endpoint_with_secret_body
+from api.roles import Permission
+from api.schemas import examples
+from api.schemas.webhook_endpoint_bodies import (
+    WebhookEndpointBody,
+    WebhookEndpointsBody,
+    WebhookEndpointWithSecretBody,
+)
+from api.schemas.webhook_endpoint_forms import ChangeEndpointForm, EndpointForm, RotateForm
+from api.services import Services, services_of
+from api.strict_route import StrictRequest, StrictRoute
+from api.writing import JSON
+from infra.webhooks.endpoints import MOST_ENDPOINTS, TooManyEndpoints, all_endpoints, read_endpoint
+
+ENDPOINTS = "/v1/webhook-endpoints"
+ENDPOINT = "webhook endpoint"
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.post(
+    ENDPOINTS,
+    **operation(
+        "makeWebhookEndpoint",
+        tag="webhooks",
+        summary="Have events sent to an address",
+        description="Each event is posted as `GET /v1/events` shows it, signed as Standard "
+        "Webhooks has it with the secret that is answered here, this once. An event may come more "
+        "than once, always with the same `webhook-id`; those of one booking or resource come in "
+        "order. Answer 2xx within 15 seconds. Whatever else is answered is sent again, for three "
+        "days; 410 disables the endpoint. Sent twice, this makes two endpoints: there is no "
+        "`Idempotency-Key`.",
+        permission=Permission.INTEGRATE,
+        answer=Answer(
+            status=HTTPStatus.CREATED,
+            description="The endpoint, with its secret.",
+            model=WebhookEndpointWithSecretBody,
+            example=examples.WEBHOOK_ENDPOINT_WITH_SECRET,
+            headers=(headers.LOCATION,),
+        ),
+        problems=(*kinds.PLAIN_FORM_PROBLEMS, catalogue.TOO_MANY_WEBHOOK_ENDPOINTS),
+    ),
+)
+async def make(request: StrictRequest, form: EndpointForm) -> Response:
+    """Makes one."""
+    services, tenant_id = services_of(request), tenant_of(request)
+    check_address(services, form.url)
+    try:
+        made = await services.webhook_endpoints.make(tenant_id, form.wanted(), form.after)
+    except TooManyEndpoints as error:
+        raise ProblemError(
+            Problem(
+                kind=catalogue.TOO_MANY_WEBHOOK_ENDPOINTS,
+                detail=f"The tenant has {MOST_ENDPOINTS} webhook endpoints.",
+            )
+        ) from error
+    return Response(
+        to_json(endpoint_with_secret_body(made)),
+        status_code=HTTPStatus.CREATED,
+        headers={"Location": f"{ENDPOINTS}/{made.endpoint.endpoint_id}"},
+        media_type=JSON,
+    )
+
+
+@router.get(
+    ENDPOINTS,
+    **operation(
+        "listWebhookEndpoints",
+        tag="webhooks",
+        summary="List webhook endpoints",
+        description="All of them, those that are disabled among them.",
+        permission=Permission.INTEGRATE,
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="The endpoints.",
+            model=WebhookEndpointsBody,
+            example=examples.WEBHOOK_ENDPOINTS,
+            headers=kinds.ANSWERS_READ,
+        ),
+        problems=kinds.READ_PROBLEMS,
+    ),
+)
+async def list_all(request: Request) -> Response:
+    """Lists."""
+    async with snapshot(request) as look:
+        endpoints = await all_endpoints(look.conn, look.tenant_id)
+    return found({"items": [endpoint_body(each) for each in endpoints]}, as_of=look.head)
+
+
+@router.post(
+    ENDPOINTS + "/{endpoint_id}/rotate-secret",
+    **operation(
+        "rotateWebhookSecret",
+        tag="webhooks",
+        summary="Replace the secret of a webhook endpoint",
+        description="From now on messages are signed with the secret that is answered here, this "
+        "once; for a while also with the one before, so that each message has two signatures.",
+        permission=Permission.INTEGRATE,
+        answer=Answer(
+            description="The endpoint, with its new secret.",
+            model=WebhookEndpointWithSecretBody,
+            example=examples.WEBHOOK_ENDPOINT_WITH_SECRET,
+        ),
+        problems=(*kinds.PLAIN_FORM_PROBLEMS, catalogue.NOT_FOUND),
+    ),
+)
+async def rotate(
+    request: StrictRequest,
+    endpoint_id: EndpointPath,
+    form: Annotated[RotateForm | None, Body(description="May be left out.")] = None,
+) -> Response:
+    """Replaces the secret."""
+    overlap = timedelta(hours=(form or RotateForm()).overlap_hours)
+    endpoints = services_of(request).webhook_endpoints
+    made = await endpoints.rotate(tenant_of(request), endpoint_id, overlap)
+    if made is None:
+        raise ProblemError(not_found(ENDPOINT, endpoint_id))
+    return _answered(endpoint_with_secret_body(made))
+
+
+@router.get(
+    ENDPOINTS + "/{endpoint_id}",
+    **operation(
+        "readWebhookEndpoint",
+        tag="webhooks",
+        summary="Read a webhook endpoint",
+        description="With the notices that say when and why it was disabled.",
+        permission=Permission.INTEGRATE,
+        takes=kinds.READ_HEADERS,
+        answer=Answer(
+            description="The endpoint.",
+            model=WebhookEndpointBody,
+            example=examples.WEBHOOK_ENDPOINT,
+            headers=kinds.ANSWERS_READ,
+        ),
+        problems=kinds.READ_ONE_PROBLEMS,
+    ),
+)
+async def read(request: Request, endpoint_id: EndpointPath) -> Response:
+    """Reads one."""
+    async with snapshot(request) as look:
+        endpoint = await read_endpoint(look.conn, look.tenant_id, endpoint_id)
+    if endpoint is None:
+        raise ProblemError(not_found(ENDPOINT, endpoint_id))
+    return found(endpoint_body(endpoint), as_of=look.head)
+
+
+@router.patch(
+    ENDPOINTS + "/{endpoint_id}",
+    **operation(
+        "changeWebhookEndpoint",
+        tag="webhooks",
+        summary="Change a webhook endpoint",
+        description="Changes its address, types and description; disables it, and enables it "
+        "again. What is absent stays.",
+        permission=Permission.INTEGRATE,
+        answer=Answer(
+            description="The endpoint, changed.",
+            model=WebhookEndpointBody,
+            example=examples.WEBHOOK_ENDPOINT,
+        ),
+        problems=(*kinds.PLAIN_FORM_PROBLEMS, catalogue.NOT_FOUND),
+    ),
+)
+async def change(
+    request: StrictRequest, endpoint_id: EndpointPath, form: ChangeEndpointForm
+) -> Response:
+    """Changes one."""
+    services = services_of(request)
+    if "url" in form.model_fields_set:
+        check_address(services, form.url)
+    endpoints = services.webhook_endpoints
+    changed = await endpoints.change(tenant_of(request), endpoint_id, form.wanted)
+    if changed is None:
+        raise ProblemError(not_found(ENDPOINT, endpoint_id))
+    return _answered(endpoint_body(changed))
+
+
+@router.delete(
+    ENDPOINTS + "/{endpoint_id}",
+    **operation(
+        "deleteWebhookEndpoint",
+        tag="webhooks",
+        summary="Delete a webhook endpoint",
+        description="With all that is kept of its messages; what is under way may still arrive.",
+        permission=Permission.INTEGRATE,
+        answer=Answer(description="It is no more.", status=HTTPStatus.NO_CONTENT, example=None),
+        problems=kinds.READ_ONE_PROBLEMS,
+    ),
+)
+async def delete(request: Request, endpoint_id: EndpointPath) -> Response:
+    """Takes one away."""
+    if not await services_of(request).webhook_endpoints.delete(tenant_of(request), endpoint_id):
+        raise ProblemError(not_found(ENDPOINT, endpoint_id))
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def check_address(services: Services, url: str) -> None:
+    """Refuses an address to which nothing could be sent.
+
+    Args:
+        services: know where messages may go.
+        url: it.
+
+    Raises:
+        ProblemError: it is one (validation-failed).
+    """
+    fault = services.webhook_endpoints.fault_in(url)
+    if fault is not None:
+        raise ProblemError(validation_failed(FieldError(pointer="/url", message=fault)))
+
+
+def _answered(body: object) -> Response:
+    return Response(to_json(body), media_type=JSON)
