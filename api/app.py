@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
+from api.live.door import ROUTES as LIVE_ROUTES
 from api.middleware import FrontDoor
 from api.openapi.document import complete
 from api.problems.handlers import add_problem_handlers
@@ -92,6 +93,7 @@ def build_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     # Routes themselves, not routers: including a router adds a lookup to each request.
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(LIVE_ROUTES)
     app.add_middleware(FrontDoor)
     add_problem_handlers(app)
     complete(app)

@@ -1,9 +1,10 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import cache
 
 from fastapi import FastAPI
 
@@ -17,6 +18,8 @@ from api.garbage import spare_the_long_lived
 from api.guards import Guards, guards_of
 from api.issuers import Issuers, issuers_of, vouching
 from api.large_requests import LargeRequests
+from api.live.assembly import running_sockets
+from api.live.conflicts import Conflicts
 from api.operator import OperatorToken
 from api.publishing import PublicPages
 from api.readiness import Readiness
@@ -39,6 +42,7 @@ from infra.proof.trust import TrustedKeys
 from infra.publishing import PublicTokens
 from infra.publishing.staleness import LAG_NAME
 from infra.refusals import RefusalKeeper, RefusalNotes
+from infra.refusals.refusal import RefusedCommand
 from infra.settings import CACHE_MEGABYTES, CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
@@ -101,10 +105,17 @@ async def running_services(
     kept = LocalCache(cache_megabytes * 1024 * 1024, time.monotonic)
     metrics.watch_cache(lambda: kept.entries, lambda: kept.size)
 
+    conflicts = Conflicts()
+
     def appended(tenant_id: TenantId, events: int, last: int) -> None:
         usage.appended(tenant_id, events)
         feed.appended(tenant_id, last)
         caches.appended(tenant_id, last)
+
+    def refused(tenant_id: TenantId, tell: Callable[[], RefusedCommand]) -> None:
+        told_once = cache(tell)
+        refusals.note(tenant_id, told_once)
+        conflicts.note(tenant_id, told_once)
 
     async with (
         running_engine(
@@ -114,7 +125,7 @@ async def running_services(
             connections=connections,
             ceilings=guards.ceilings,
             appended=appended,
-            refused=refusals.note,
+            refused=refused,
             forgotten=kept.forget_customers,
         ) as running,
         buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
@@ -123,6 +134,7 @@ async def running_services(
         vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
         nullcontext(Feed(running.pool, running.rounds)) as feed,
         running_answers(kept, guards.redis_url, feed, circuits, metrics.looked) as caches,
+        AsyncExitStack() as stack,
     ):
         followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
         lag_watch = LagWatch(running.pool, followers, time.monotonic)
@@ -132,13 +144,34 @@ async def running_services(
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
+        authenticator = BearerAuthenticator(api_keys, vouchers.bearers)
+        limiter = Limiter(limits, time.monotonic, shared_buckets)
+        cors = Cors(guards.cors_origins)
+        await stack.enter_async_context(api_keys.last_uses.written())
+        await stack.enter_async_context(lag_watch.running())
+        await stack.enter_async_context(webhook_figures.running())
+        await stack.enter_async_context(feed.running(runtime_dsn))
+        door = await stack.enter_async_context(
+            running_sockets(
+                running=running,
+                feed=feed,
+                authenticator=authenticator,
+                limiter=limiter,
+                conflicts=conflicts,
+                metrics=metrics,
+                circuits=circuits,
+                cors=cors,
+                draining=draining,
+                guards=guards,
+            )
+        )
         services = Services(
             engine=running.engine,
             forgetter=running.forgetter,
             trail=running.trail,
             pool=running.pool,
             vault=running.vault,
-            authenticator=BearerAuthenticator(api_keys, vouchers.bearers),
+            authenticator=authenticator,
             metrics=metrics,
             circuits=circuits,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
@@ -159,27 +192,22 @@ async def running_services(
                 anywhere=guards.webhooks_anywhere,
             ),
             webhook_replays=WebhookReplays(running.pool),
-            limiter=Limiter(limits, time.monotonic, shared_buckets),
+            limiter=limiter,
             usage=usage,
             tenant_metrics=tenant_metrics,
             operator=OperatorToken(guards.metrics_token),
-            cors=Cors(guards.cors_origins),
+            cors=cors,
             signing_keys=signing_keys or TrustedKeys(),
             public_pages=PublicPages(
                 tokens=PublicTokens(running.secrets.public_link), purged=guards.cdn_purged
             ),
             listeners=Admission(LISTENERS_AT_ONCE),
             feed=feed,
+            door=door,
             answers=caches.answers,
         )
-        async with (
-            api_keys.last_uses.written(),
-            lag_watch.running(),
-            webhook_figures.running(),
-            feed.running(runtime_dsn),
-            warming(services, caches.recent),
-        ):
-            yield services
+        await stack.enter_async_context(warming(services, caches.recent))
+        yield services
 
 
 def create_app() -> FastAPI:

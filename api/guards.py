@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from infra.limits import Allowance
 from infra.limits.of_tenants import DefaultLimits
 from infra.log.append import NO_CEILINGS, HoldCeilings
-from infra.settings import Settings
+from infra.settings import SOCKETS, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class Guards:
         redis_url: where the buckets are that all processes share; None for each its own.
         cors_origins: whose pages may read answers.
         metrics_token: the operator's.
+        sockets: how many clients may be connected for live updates.
         webhooks_anywhere: whether webhooks may go to private addresses, and over plain http.
         cdn_purged: whether a CDN in front is told what has changed.
     """
@@ -27,6 +28,7 @@ class Guards:
     redis_url: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
+    sockets: int = SOCKETS
     webhooks_anywhere: bool = False
     cdn_purged: bool = False
 
@@ -46,6 +48,7 @@ def guards_of(settings: Settings) -> Guards:
         redis_url=settings.redis_url,
         cors_origins=settings.cors_origins,
         metrics_token=settings.metrics_token,
+        sockets=settings.sockets,
         webhooks_anywhere=settings.webhooks_anywhere,
         cdn_purged=settings.cloudflare_zone_id is not None,
     )

@@ -7,6 +7,7 @@ permission stands here, and one that declares a permission does not.
 from api.public_address import PUBLIC
 
 _PATHS = frozenset({"/livez", "/readyz", "/openapi.json", "/docs", "/problems", "/webhooks/clerk"})
+_SOCKET_IO = "/socket.io/"  # asks by itself who asks, and again every few seconds
 _FOLDERS = ("/problems/", PUBLIC)
 
 
@@ -16,4 +17,4 @@ def is_open(path: str) -> bool:
     Args:
         path: of an address, decoded; or a route's template.
     """
-    return path in _PATHS or path.startswith(_FOLDERS)
+    return path in _PATHS or path == _SOCKET_IO or path.startswith(_FOLDERS)

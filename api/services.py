@@ -10,6 +10,7 @@ from api.cursor import Cursors
 from api.draining import Draining
 from api.fingerprint import Fingerprints
 from api.large_requests import LargeRequests
+from api.live.door import Door
 from api.operator import OperatorToken
 from api.publishing import PublicPages
 from api.readiness import Readiness
@@ -71,6 +72,7 @@ class Services:
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
         answers: the reads that are kept, in this process and in Redis.
+        door: where clients come in by Socket.IO.
     """
 
     engine: BookingEngine
@@ -105,6 +107,7 @@ class Services:
     listeners: Admission
     feed: Feed
     answers: Answers
+    door: Door
 
     def admission_to(self, path: str) -> Admission:
         """Gives the places that a request is to have one of.

@@ -33,6 +33,7 @@ CHECKPOINT_SECONDS = 3600.0
 REQUESTS_AT_ONCE = 512
 CLIENT_SECONDS = 15.0
 CACHE_MEGABYTES = 64
+SOCKETS = 10_000
 TENANT_RATE = 10_000.0
 KEY_RATE = 5_000.0
 """Requests a second, or commands of `/v1/commands`: more than one process works off, so that nobody
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
         hold_ceiling: open holds of a tenant, unless said otherwise of it; 0 for any number.
         customer_hold_ceiling: open holds for one customer; likewise.
         cors_origins: the origins whose pages may read answers.
+        sockets: clients that a process keeps connected for live updates.
         webhooks_anywhere: whether webhooks may go to private addresses, and over plain http.
         metrics_token: what an operator shows to see the figures of single tenants in `/metrics`.
         cloudflare_zone_id: the zone in front of the API; without it no CDN is purged.
@@ -197,6 +199,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="BOOKING_CORS_ORIGINS"
     )
+    sockets: int = Field(SOCKETS, validation_alias="BOOKING_SOCKETS", ge=1, le=100_000)
     webhooks_anywhere: bool = Field(default=False, validation_alias="BOOKING_WEBHOOKS_ANYWHERE")
     metrics_token: str | None = Field(None, validation_alias="BOOKING_METRICS_TOKEN", repr=False)
     cloudflare_zone_id: str | None = Field(None, validation_alias="CLOUDFLARE_ZONE_ID")

@@ -51,6 +51,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             version for version, where in PROGRAMS.items() if where is None or where.exists()
         ]
         chosen = at_hand if wanted == "all" else [wanted]
+        if metafunc.definition.get_closest_marker("on_one_postgres") is not None:
+            chosen = chosen[:1]
         metafunc.parametrize(
             "postgres_version", chosen, ids=[f"pg-{version}" for version in chosen], scope="session"
         )

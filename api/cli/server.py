@@ -5,11 +5,13 @@ import resource
 import socket
 import threading
 from collections.abc import Callable
+from typing import Literal, TypedDict
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from api.cli.bounded_http import BoundedHttp, give_up_on_stalled
+from api.live.library import MAX_MESSAGE_BYTES
 from infra.settings import Settings
 
 APP_FACTORY = "api.bootstrap:create_app"
@@ -38,7 +40,7 @@ def serve_http(
         workers=workers,
         loop="uvloop",
         http=BoundedHttp,
-        ws="none",
+        **socket_bounds(),
         log_config=None,  # the app sets up the log, the same in every worker
         log_level=settings.log_level.lower(),
         access_log=False,
@@ -71,6 +73,29 @@ def serve_http(
         watcher.join()
         bound.close()
     return reached.is_set()
+
+
+class SocketBounds(TypedDict):
+    """What uvicorn is told of WebSockets."""
+
+    ws: Literal["websockets-sansio"]
+    ws_max_size: int
+    ws_ping_interval: None
+    ws_per_message_deflate: bool
+
+
+def socket_bounds() -> SocketBounds:
+    """Gives the bounds of WebSockets.
+
+    Socket.IO sends its own pings. Nothing is deflated: that takes more memory than all else of a
+    connection.
+    """
+    return {
+        "ws": "websockets-sansio",
+        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_ping_interval": None,
+        "ws_per_message_deflate": False,
+    }
 
 
 class _Workers(Multiprocess):

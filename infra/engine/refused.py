@@ -4,7 +4,7 @@ from datetime import datetime
 
 from domain.booking import Booking
 from domain.commands import Book, Lapse, Reschedule, ResourceCommand
-from domain.errors import SlotTaken
+from domain.errors import Conflict, SlotTaken
 from domain.ids import BookingId, ResourceId
 from infra.engine.decision import Decision
 from infra.engine.requests import Aggregate, Command, Refused
@@ -56,6 +56,7 @@ def refused_command(
         blocking_ids=_blocking(refused),
         actor=unit.caller.actor,
         request_id=unit.caller.request_id,
+        conflicts=_conflicts(refused)[:MOST_BLOCKING],
     )
 
 
@@ -88,7 +89,9 @@ def _name(command: Command) -> str:
 
 
 def _blocking(refused: Refused) -> tuple[BookingId, ...]:
-    if not isinstance(refused.error, SlotTaken):
-        return ()
-    in_the_way = dict.fromkeys(conflict.booking_id for conflict in refused.error.conflicts)
+    in_the_way = dict.fromkeys(conflict.booking_id for conflict in _conflicts(refused))
     return tuple(in_the_way)[:MOST_BLOCKING]
+
+
+def _conflicts(refused: Refused) -> tuple[Conflict, ...]:
+    return refused.error.conflicts if isinstance(refused.error, SlotTaken) else ()

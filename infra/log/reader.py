@@ -102,6 +102,31 @@ async def select_streams(
     return streams
 
 
+async def select_beginners(
+    connection: AsyncConnection, tenant_id: TenantId, stream_ids: Collection[UUID]
+) -> dict[UUID, str]:
+    """Reads who asked for the first event of streams.
+
+    Args:
+        connection: in a transaction of this tenant.
+        tenant_id: whose log.
+        stream_ids: which streams; a look-up each, on the full key.
+
+    Returns:
+        The actors, by stream; one without events is left out.
+    """
+    cursor = await connection.execute(
+        """
+        select wanted.stream_id, event.metadata::json ->> 'actor'
+          from unnest(%s::uuid[]) as wanted (stream_id)
+          join booking.event
+            on event.tenant_id = %s and event.stream_id = wanted.stream_id and event.version = 1
+        """,
+        (list(stream_ids), tenant_id),
+    )
+    return {stream_id: actor async for stream_id, actor in cursor}
+
+
 async def select_stream_page(
     connection: AsyncConnection,
     tenant_id: TenantId,

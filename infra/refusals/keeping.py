@@ -25,6 +25,7 @@ FLUSH_SECONDS = 1.0
 AT_ONCE = 500
 
 _BATCH = TypeAdapter(list[RefusedCommand])
+_NOT_KEPT = {"__all__": {"conflicts"}}
 
 # As the one role that may write every tenant's refusals, for this transaction alone.
 _BEGIN = "select set_config('role', 'booking_background', true)"
@@ -109,4 +110,4 @@ class RefusalKeeper:
 async def _keep(conn: AsyncConnection[TupleRow], batch: list[RefusedCommand]) -> None:
     async with conn.transaction():
         await conn.execute(_BEGIN)
-        await conn.execute(_KEEP, [_BATCH.dump_json(batch).decode()])
+        await conn.execute(_KEEP, [_BATCH.dump_json(batch, exclude=_NOT_KEPT).decode()])

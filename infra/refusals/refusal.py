@@ -10,6 +10,7 @@ from domain.errors import (
     CannotConfirm,
     CannotRelease,
     CannotReschedule,
+    Conflict,
     HoldLapsed,
     ResourceRetired,
     SlotTaken,
@@ -56,6 +57,7 @@ class RefusedCommand:
         start_time: of the period that was wanted; None where there is none.
         end_time: likewise.
         blocking_ids: bookings in the way, the first `MOST_BLOCKING`.
+        conflicts: the claims in the way, the first `MOST_BLOCKING`; these are told, and not kept.
         actor: who asked, by id.
         request_id: by which request.
     """
@@ -72,6 +74,7 @@ class RefusedCommand:
     blocking_ids: tuple[BookingId, ...]
     actor: str
     request_id: str
+    conflicts: tuple[Conflict, ...] = ()
 
 
 TellRefused = Callable[[TenantId, Callable[[], RefusedCommand]], None]

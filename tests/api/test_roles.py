@@ -59,8 +59,8 @@ def test_every_route_declares_what_it_needs_or_is_open_to_all(route: Route) -> N
     if isinstance(route, APIRoute):
         assert isinstance(route, StrictRoute)
         assert is_open(route.path) == (permission_in(route.openapi_extra) is None)
-    else:  # FastAPI's own
-        assert route.path in {"/openapi.json", "/docs"}
+    else:  # FastAPI's own, and what asks by itself who asks
+        assert route.path in {"/openapi.json", "/docs", "/socket.io/"}
         assert is_open(route.path)
 
 

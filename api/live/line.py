@@ -1,0 +1,91 @@
+"""One client's connection as the web server has it, and how it is ended from this side.
+
+The library reads and writes through a `Line`. It knows no way to end a connection whose client
+takes nothing: its writer waits for room in the connection's buffer, and it waits for its writer.
+"""
+
+import asyncio
+
+from starlette.types import Message, Receive, Send
+
+from api.live.bucket import Bucket
+
+GOING_AWAY = 1001
+BROKEN_RULE = 1008
+RESTARTING = 1012
+
+
+class LineEnded(OSError):
+    """Nothing is written any more; the library takes it for a lost connection."""
+
+
+class Line:
+    """A WebSocket. Belongs to one event loop.
+
+    Attributes:
+        session: that it is the connection of; empty until it is known.
+    """
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        """Take nothing and give nothing yet.
+
+        Args:
+            receive: as ASGI has it.
+            send: as ASGI has it.
+        """
+        self.session = ""
+        self._receive = receive
+        self._send = send
+        self._ended: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._dead = False
+        self._writer: asyncio.Task[object] | None = None
+        self._bucket = Bucket(asyncio.get_running_loop().time())
+
+    def end(self, code: int) -> None:
+        """Take nothing more from the client; what waits for it is sent first.
+
+        Args:
+            code: why, as RFC 6455 and its registry have it.
+        """
+        if not self._ended.done():
+            self._ended.set_result({"type": "websocket.disconnect", "code": code})
+
+    def cut(self) -> None:
+        """Send nothing more either; whoever waits to do so is let go."""
+        self.end(GOING_AWAY)
+        self._dead = True
+        if self._writer is not None:
+            self._writer.cancel()
+
+    async def receive(self) -> Message:
+        """Take the next message, or the end: of a client that sends too much, too."""
+        if self._ended.done():
+            return self._ended.result()
+        receiving = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait({receiving, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not receiving.done():
+                receiving.cancel()
+        if not self._ended.done() and not self._bucket.take(asyncio.get_running_loop().time()):
+            self.end(BROKEN_RULE)
+        return self._ended.result() if self._ended.done() else await receiving
+
+    async def send(self, message: Message) -> None:
+        """Send a message.
+
+        Args:
+            message: as ASGI has it.
+
+        Raises:
+            LineEnded: nothing is sent any more.
+        """
+        if self._dead:
+            raise LineEnded
+        if message["type"] == "websocket.close" and self._ended.done():
+            message = {**message, "code": self._ended.result()["code"]}
+        self._writer = asyncio.current_task()
+        try:
+            await self._send(message)
+        finally:
+            self._writer = None
