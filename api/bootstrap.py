@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
 
@@ -24,8 +24,10 @@ from api.operator import OperatorToken
 from api.publishing import PublicPages
 from api.readiness import Readiness
 from api.services import Services, provide
+from api.warming import warming
 from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
+from infra.cache import LocalCache, running_answers
 from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
@@ -41,7 +43,7 @@ from infra.publishing import PublicTokens
 from infra.publishing.staleness import LAG_NAME
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.refusals.refusal import RefusedCommand
-from infra.settings import CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
+from infra.settings import CACHE_MEGABYTES, CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
 from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
@@ -66,6 +68,7 @@ async def running_services(
     connections: int = 10,
     requests_at_once: int = REQUESTS_AT_ONCE,
     client_seconds: float = CLIENT_SECONDS,
+    cache_megabytes: int = CACHE_MEGABYTES,
     issuers: Issuers | None = None,
     guards: Guards | None = None,
     signing_keys: TrustedKeys | None = None,
@@ -78,6 +81,7 @@ async def running_services(
         connections: to the database, at most.
         requests_at_once: how many are worked on at once.
         client_seconds: how long a client may take to send its body.
+        cache_megabytes: of answers that are kept in memory; 0 for none.
         issuers: who vouches for people; by default nobody.
         guards: who may ask how much, from where, and see what; by default no more than a key
             says, and no limits.
@@ -97,12 +101,15 @@ async def running_services(
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
     refusals = RefusalNotes(metrics.refusals_dropped)
+    kept = LocalCache(cache_megabytes * 1024 * 1024, time.monotonic)
+    metrics.watch_cache(lambda: kept.entries, lambda: kept.size)
 
     conflicts = Conflicts()
 
     def appended(tenant_id: TenantId, events: int, last: int) -> None:
         usage.appended(tenant_id, events)
         feed.appended(tenant_id, last)
+        caches.appended(tenant_id, last)
 
     def refused(tenant_id: TenantId, tell: Callable[[], RefusedCommand]) -> None:
         told_once = cache(tell)
@@ -118,14 +125,16 @@ async def running_services(
             ceilings=guards.ceilings,
             appended=appended,
             refused=refused,
+            forgotten=kept.forget_customers,
         ) as running,
         buckets_in_redis(guards.redis_url, circuits) as shared_buckets,
         UsageKeeper(running.pool, usage, lambda: datetime.now(UTC), tenant_metrics.used).running(),
         RefusalKeeper(running.pool, refusals).running(),
         vouching(issuers or Issuers(), runtime_dsn, metrics, circuits) as vouchers,
+        nullcontext(Feed(running.pool, running.rounds)) as feed,
+        running_answers(kept, guards.redis_url, feed, circuits, metrics.looked) as caches,
         AsyncExitStack() as stack,
     ):
-        feed = Feed(running.pool, running.rounds)
         followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
         lag_watch = LagWatch(running.pool, followers, time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
@@ -155,7 +164,7 @@ async def running_services(
                 guards=guards,
             )
         )
-        yield Services(
+        services = Services(
             engine=running.engine,
             forgetter=running.forgetter,
             trail=running.trail,
@@ -194,7 +203,10 @@ async def running_services(
             listeners=Admission(guards.sockets),
             feed=feed,
             door=door,
+            answers=caches.answers,
         )
+        await stack.enter_async_context(warming(services, caches.recent))
+        yield services
 
 
 def create_app() -> FastAPI:
@@ -217,6 +229,7 @@ def create_app() -> FastAPI:
                 connections=settings.pool_size,
                 requests_at_once=settings.requests_at_once,
                 client_seconds=settings.client_seconds,
+                cache_megabytes=settings.cache_megabytes,
                 issuers=issuers_of(settings),
                 guards=guards_of(settings),
                 signing_keys=trusted_keys(settings),

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
-from uuid import UUID
 
 from fastapi import Request
 from psycopg import AsyncConnection
@@ -15,12 +14,9 @@ from starlette.responses import Response
 
 from api.call import tenant_of
 from api.headers import MIN_EVENT_POSITION, read_min_event_position
-from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, ProblemError, validation_failed
-from api.rendering import thing_body
 from api.services import Services, services_of
 from domain.ids import TenantId
-from infra.engine import Accepted
 from infra.errors import ProjectionBehind
 from infra.postgres.pool import reading
 from projections.catalogue import AsynchronousName
@@ -178,40 +174,6 @@ def found(body: object, *, as_of: int, headers: Mapping[str, str] | None = None)
         to_json(body),
         headers={"Event-Position": str(as_of), **(headers or {})},
         media_type="application/json",
-    )
-
-
-async def found_thing(
-    request: Request, thing: Accepted | None, kind: str, thing_id: UUID
-) -> Response:
-    """Answers a read of one booking or resource.
-
-    Args:
-        request: its headers may name a position that must have been reached.
-        thing: what the engine found; None for nothing.
-        kind: what was looked for.
-        thing_id: as asked for.
-
-    Raises:
-        ProblemError: there is no such thing (not-found), or the log has not come that far
-            (validation-failed).
-    """
-    at_least = read_min_event_position(request.scope["headers"])
-    if thing is None:
-        await check_reached_by_absent(services_of(request), tenant_of(request), at_least)
-        raise ProblemError(not_found(kind, thing_id))
-    check_reached(at_least, thing.as_of)
-    return found_version(thing)
-
-
-def found_version(thing: Accepted) -> Response:
-    """Answers a read of one booking or resource with the version that was found.
-
-    Args:
-        thing: what the engine found.
-    """
-    return found(
-        thing_body(thing), as_of=thing.as_of, headers={"ETag": f'"{thing.aggregate.version}"'}
     )
 
 

@@ -15,6 +15,7 @@ from api.operator import OperatorToken
 from api.publishing import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
+from infra.cache import Answers
 from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
@@ -70,6 +71,7 @@ class Services:
         public_pages: what is shared by those who read without a key.
         listeners: how many clients may listen at once.
         feed: the logs of those tenants that somebody in this process looks at.
+        answers: the reads that are kept, in this process and in Redis.
         door: where clients come in by Socket.IO.
     """
 
@@ -104,6 +106,7 @@ class Services:
     public_pages: PublicPages
     listeners: Admission
     feed: Feed
+    answers: Answers
     door: Door
 
     def admission_to(self, path: str) -> Admission:

@@ -5,7 +5,7 @@ most (`CustomerVault`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -43,11 +43,14 @@ async def announce(pool: Pool, tenant_id: TenantId, key_id: UUID) -> None:
 
 
 @asynccontextmanager
-async def heard_by(vault: CustomerVault, dsn: str) -> AsyncIterator[None]:
+async def heard_by(
+    vault: CustomerVault, dsn: str, forgotten: Callable[[TenantId], None]
+) -> AsyncIterator[None]:
     """Has a vault hear of destroyed keys until left.
 
     Args:
         vault: forgets them.
+        forgotten: is told whose customer it was, after the vault.
         dsn: straight to the server.
 
     Yields:
@@ -58,6 +61,7 @@ async def heard_by(vault: CustomerVault, dsn: str) -> AsyncIterator[None]:
         named = _key_in(payload)
         if named is not None:
             vault.discard(*named)
+            forgotten(named[0])
 
     listening = asyncio.create_task(listen(dsn, CHANNEL, hear, LISTENER))
     try:

@@ -32,6 +32,7 @@ MASTER_KEY_BYTES = SIGNING_KEY_BYTES = 32
 CHECKPOINT_SECONDS = 3600.0
 REQUESTS_AT_ONCE = 512
 CLIENT_SECONDS = 15.0
+CACHE_MEGABYTES = 64
 SOCKETS = 10_000
 TENANT_RATE = 10_000.0
 KEY_RATE = 5_000.0
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
         pool_size: database connections of a process at most.
         requests_at_once: how many a process works on; one more is refused as overloaded.
         client_seconds: how long a client may take to send its request, or take none of its answer.
+        cache_megabytes: of answers to reads that a process keeps in memory; 0 for none.
         drain_seconds: between SIGTERM, from when on `/readyz` answers 503, and the closed door.
         tenant_rate: requests a second of a tenant, unless said otherwise of it; 0 for no limit.
         tenant_burst: requests at once of a tenant; else five seconds' worth of its rate.
@@ -173,6 +175,9 @@ class Settings(BaseSettings):
     )
     client_seconds: float = Field(
         CLIENT_SECONDS, validation_alias="BOOKING_CLIENT_SECONDS", ge=1, le=3600
+    )
+    cache_megabytes: int = Field(
+        CACHE_MEGABYTES, validation_alias="BOOKING_CACHE_MEGABYTES", ge=0, le=65_536
     )
     drain_seconds: float = Field(1.0, validation_alias="BOOKING_DRAIN_SECONDS", ge=0, le=600)
     tenant_rate: float = Field(

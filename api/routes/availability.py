@@ -6,27 +6,30 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.openapi import kinds
+from api.cached_reads import answered, answered_with
+from api.cached_route import CachedRoute
+from api.call import tenant_of
+from api.openapi import headers, kinds
 from api.openapi.declaration import Answer, operation
 from api.past import AsOf, moment_asked
 from api.problems import catalogue
 from api.problems.from_errors import not_found, window_too_full
 from api.problems.problem import ProblemError
-from api.reading import found, projected, snapshot
-from api.rendering import availability_body
+from api.questions import availability_entry, availability_question
+from api.reading import projected
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.availability import AvailabilityBody
 from api.schemas.times import Duration
-from api.strict_route import StrictRoute
+from api.services import services_of
 from api.window import From, To, window_of
 from domain.ids import ResourceId
-from projections.reservation.availability import WindowTooFull, read_availability
+from projections.reservation.availability import WindowTooFull
 from projections.reservation_history.availability import read_availability_as_of
 
 MAX_RESOURCES = 200
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=CachedRoute)
 
 
 @router.get(
@@ -39,12 +42,13 @@ router = APIRouter(route_class=StrictRoute)
         "common to all. A retired resource is never free. Holds past their expiry are left out. "
         "With `as_of`, as it was known then.",
         permission=Permission.READ,
-        takes=kinds.READ_HEADERS,
+        takes=(*kinds.READ_HEADERS, headers.TAKES_IF_NONE_MATCH),
         answer=Answer(
-            description="The free periods.",
+            description="The free periods; 304 without them if they are still those of "
+            "`If-None-Match`.",
             model=AvailabilityBody,
             example=examples.AVAILABILITY,
-            headers=kinds.ANSWERS_READ,
+            headers=(*kinds.ANSWERS_READ, headers.ETAG),
         ),
         problems=(
             *kinds.READ_ONE_PROBLEMS,
@@ -80,30 +84,22 @@ async def read(
     window, at_least = window_of(start, end), duration or timedelta(0)
     try:
         if as_of is None:
-            async with snapshot(request) as look:
-                position = look.head
-                availability = await read_availability(
-                    look.conn,
-                    tenant_id=look.tenant_id,
-                    resource_ids=resource_id,
-                    window=window,
-                    duration=at_least,
-                )
-        else:
-            moment = await moment_asked(request, as_of)
-            position = moment.position
-            async with projected(request, "reservation_history", position) as past:
-                availability = await read_availability_as_of(
-                    past.conn,
-                    tenant_id=past.tenant_id,
-                    generation=past.generation,
-                    moment=moment,
-                    resource_ids=resource_id,
-                    window=window,
-                    duration=at_least,
-                )
+            services, tenant_id = services_of(request), tenant_of(request)
+            question = availability_question(services, tenant_id, resource_id, window, at_least)
+            return await answered(request, question)
+        moment = await moment_asked(request, as_of)
+        async with projected(request, "reservation_history", moment.position) as past:
+            availability = await read_availability_as_of(
+                past.conn,
+                tenant_id=past.tenant_id,
+                generation=past.generation,
+                moment=moment,
+                resource_ids=resource_id,
+                window=window,
+                duration=at_least,
+            )
     except WindowTooFull as full:
         raise ProblemError(window_too_full(full)) from None
     if availability.unknown:
         raise ProblemError(not_found("resource", availability.unknown[0]))
-    return found(availability_body(availability), as_of=position)
+    return answered_with(request, availability_entry(availability, moment.position))

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
+from api.cached_reads import answered, answered_with
+from api.cached_route import CachedRoute
 from api.call import tenant_of
 from api.cursor import CursorScope
 from api.headers import read_min_event_position
@@ -16,12 +18,11 @@ from api.past import AsOf, moment_asked
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
+from api.questions import booking_question, thing_entry
 from api.reading import (
     check_reached,
     check_reached_by_absent,
     found_page,
-    found_thing,
-    found_version,
 )
 from api.rendering import history_entry_body
 from api.roles import Permission
@@ -29,14 +30,14 @@ from api.schemas import examples
 from api.schemas.booking_bodies import BookingBody, HistoryBody
 from api.schemas.booking_forms import AmendForm, BookForm
 from api.services import services_of
-from api.strict_route import StrictRequest, StrictRoute
+from api.strict_route import StrictRequest
 from api.writing import execute
 from domain.ids import BookingId
 from infra.identity import new_id
 
 _VERSION = TypeAdapter(int)
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=CachedRoute)
 
 
 @router.post(
@@ -81,9 +82,9 @@ async def book(request: StrictRequest, form: BookForm) -> Response:
         description="Folds the booking from its events, so the answer is never stale. With "
         "`as_of`, from the events until then; who was forgotten since is forgotten then, too.",
         permission=Permission.READ,
-        takes=kinds.READ_HEADERS,
+        takes=(*kinds.READ_HEADERS, headers.TAKES_IF_NONE_MATCH),
         answer=Answer(
-            description="The booking.",
+            description="The booking; 304 without it if it is still that of `If-None-Match`.",
             model=BookingBody,
             example=examples.BOOKING,
             headers=kinds.ANSWERS_ONE,
@@ -94,13 +95,12 @@ async def book(request: StrictRequest, form: BookForm) -> Response:
 )
 async def read_booking(request: Request, booking_id: BookingPath, as_of: AsOf = None) -> Response:
     """Reads a booking."""
-    engine, tenant_id = services_of(request).engine, tenant_of(request)
+    services, tenant_id = services_of(request), tenant_of(request)
     if as_of is None:
-        booking = await engine.booking(tenant_id, booking_id)
-        return await found_thing(request, booking, "booking", booking_id)
+        return await answered(request, booking_question(services, tenant_id, booking_id))
     moment = await moment_asked(request, as_of)
-    for known in await engine.bookings_as_of(tenant_id, [booking_id], moment.position):
-        return found_version(known)
+    for known in await services.engine.bookings_as_of(tenant_id, [booking_id], moment.position):
+        return answered_with(request, thing_entry(known))
     raise ProblemError(not_found("booking", booking_id))
 
 

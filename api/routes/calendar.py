@@ -4,22 +4,22 @@ from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
+from api.cached_reads import answered, answered_with
+from api.cached_route import CachedRoute
 from api.call import tenant_of
-from api.cursor import CursorScope
-from api.openapi import kinds
+from api.openapi import headers, kinds
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import MAX_PAGE, Cursor, Limit, ResourcePath
 from api.past import AsOf, moment_asked
 from api.problems import catalogue
 from api.problems.from_errors import not_found
 from api.problems.problem import ProblemError
-from api.reading import found_page, projected, snapshot
-from api.rendering import claim_body
+from api.questions import calendar_entry, calendar_question, calendar_scope
+from api.reading import projected, snapshot
 from api.roles import Permission
 from api.schemas import examples
 from api.schemas.calendar import CalendarBody
 from api.services import services_of
-from api.strict_route import StrictRoute
 from api.window import From, To, window_of
 from projections.reservation.calendar import BEGINNING, CalendarMark, read_calendar
 from projections.reservation_history.calendar import read_calendar_as_of
@@ -27,7 +27,7 @@ from projections.reservation_history.calendar import read_calendar_as_of
 # The position is what a time to look back to came to; now has none.
 _PLACE: TypeAdapter[tuple[int | None, CalendarMark]] = TypeAdapter(tuple[int | None, CalendarMark])
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=CachedRoute)
 
 
 @router.get(
@@ -39,12 +39,13 @@ router = APIRouter(route_class=StrictRoute)
         description="The claims that overlap the window, by start, not clipped to it. Holds "
         "past their expiry are left out. With `as_of`, as it was known then.",
         permission=Permission.READ,
-        takes=kinds.READ_HEADERS,
+        takes=(*kinds.READ_HEADERS, headers.TAKES_IF_NONE_MATCH),
         answer=Answer(
-            description="A page of the calendar.",
+            description="A page of the calendar; 304 without one if it is still that of "
+            "`If-None-Match`.",
             model=CalendarBody,
             example=examples.CALENDAR,
-            headers=kinds.ANSWERS_PAGE,
+            headers=(*kinds.ANSWERS_PAGE, headers.ETAG),
         ),
         problems=(*kinds.READ_ONE_PROBLEMS, catalogue.PROJECTION_BEHIND),
     ),
@@ -59,18 +60,13 @@ async def read(
     limit: Limit = MAX_PAGE,
 ) -> Response:
     """Reads a calendar."""
-    window = window_of(start, end)
-    cursors, tenant_id = services_of(request).cursors, tenant_of(request)
-    bound = CursorScope(
-        tenant_id=tenant_id,
-        of="calendar",
-        filters={
-            "resource": resource_id,
-            "from": window.start,
-            "to": window.end,
-            "as_of": as_of,
-        },
-    )
+    window, tenant_id = window_of(start, end), tenant_of(request)
+    if as_of is None and cursor is None:
+        return await answered(
+            request, calendar_question(services_of(request), tenant_id, resource_id, window, limit)
+        )
+    cursors = services_of(request).cursors
+    bound = calendar_scope(tenant_id, resource_id, window, as_of)
     resolved, after = cursors.open(_PLACE, cursor, bound) if cursor else (None, BEGINNING)
     if as_of is None:
         async with snapshot(request) as look:
@@ -100,9 +96,5 @@ async def read(
     if page is None:
         raise ProblemError(not_found("resource", resource_id))
     mark = page.next_after
-    return found_page(
-        request,
-        [claim_body(entry) for entry in page.entries],
-        next_cursor=None if mark is None else cursors.seal([resolved, mark], bound),
-        as_of=position,
-    )
+    next_cursor = None if mark is None else cursors.seal([resolved, mark], bound)
+    return answered_with(request, calendar_entry(page, position, next_cursor))

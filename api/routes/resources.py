@@ -7,13 +7,16 @@ from fastapi import APIRouter, Body, Query, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
+from api.cached_reads import answered
+from api.cached_route import CachedRoute
 from api.call import tenant_of
 from api.cursor import CursorScope
 from api.openapi import headers, kinds, links
 from api.openapi.declaration import Answer, operation
 from api.openapi.parameters import DEFAULT_PAGE, Cursor, Limit, ResourcePath
 from api.problems import catalogue
-from api.reading import found_page, found_thing, snapshot
+from api.questions import resource_question
+from api.reading import found_page, snapshot
 from api.rendering import listed_resource_body
 from api.roles import Permission
 from api.schemas import examples
@@ -21,7 +24,7 @@ from api.schemas.fields import Kind
 from api.schemas.resource_bodies import ResourceBody, ResourceListBody
 from api.schemas.resource_forms import ChangeForm, RegisterForm, RetireForm
 from api.services import services_of
-from api.strict_route import StrictRequest, StrictRoute
+from api.strict_route import StrictRequest
 from api.writing import execute
 from domain.commands import RetireResource
 from domain.ids import ResourceId
@@ -30,7 +33,7 @@ from projections.resource.listing import BEGINNING, ResourceMark, list_resources
 
 _MARK = TypeAdapter(ResourceMark)
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=CachedRoute)
 
 
 @router.post(
@@ -112,9 +115,9 @@ async def list_all(
         summary="Read a resource",
         description="Folds the resource from its events, so the answer is never stale.",
         permission=Permission.READ,
-        takes=kinds.READ_HEADERS,
+        takes=(*kinds.READ_HEADERS, headers.TAKES_IF_NONE_MATCH),
         answer=Answer(
-            description="The resource.",
+            description="The resource; 304 without it if it is still that of `If-None-Match`.",
             model=ResourceBody,
             example=examples.RESOURCE,
             headers=kinds.ANSWERS_ONE,
@@ -125,8 +128,8 @@ async def list_all(
 )
 async def read_resource(request: Request, resource_id: ResourcePath) -> Response:
     """Reads a resource."""
-    resource = await services_of(request).engine.resource(tenant_of(request), resource_id)
-    return await found_thing(request, resource, "resource", resource_id)
+    question = resource_question(services_of(request), tenant_of(request), resource_id)
+    return await answered(request, question)
 
 
 @router.patch(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +70,7 @@ async def running_engine(
     ceilings: HoldCeilings = NO_CEILINGS,
     appended: Appended = lambda _tenant_id, _events, _last: None,
     refused: TellRefused = lambda _tenant_id, _refused: None,
+    forgotten: Callable[[TenantId], None] = lambda _tenant_id: None,
 ) -> AsyncIterator[RunningEngine]:
     """Runs an engine. On leaving, what waits in its queue is committed and answered first.
 
@@ -83,6 +84,7 @@ async def running_engine(
         ceilings: how many holds may be open, where nothing else is said of a tenant.
         appended: is told of events that were appended.
         refused: is told of what a rule of the domain refused.
+        forgotten: is told whose customer was forgotten, here or by another process.
 
     Raises:
         RoleUnsafe: as that role the database would not keep tenants apart.
@@ -115,7 +117,7 @@ async def running_engine(
         )
         forgetter = CustomerForgetter(pool, queue, vault, mapper, lambda: datetime.now(UTC))
         trail = AuditTrail(pool, mapper, rounds)
-        async with announcer.running(), heard_by(vault, runtime_dsn):
+        async with announcer.running(), heard_by(vault, runtime_dsn, forgotten):
             yield RunningEngine(engine, forgetter, trail, queue, rounds, pool, vault, secrets)
             await queue.close()
     finally:

@@ -152,6 +152,17 @@ class Feed:
         if (followed := self._followed.get(tenant_id)) is not None:
             followed.feed.appended(seq)
 
+    def heard(self, tenant_id: TenantId, seq: int) -> None:
+        """Learn that a tenant's log may be so long: whoever says so is not believed, but checked.
+
+        Args:
+            tenant_id: whose.
+            seq: the last position, as it is said.
+        """
+        followed = self._followed.get(tenant_id)
+        if followed is not None and followed.feed.position < seq:
+            followed.feed.wake()
+
     async def _begin(self, tenant_id: TenantId) -> TenantFeed:
         if len(self._followed) >= MOST_TENANTS:
             raise Overloaded

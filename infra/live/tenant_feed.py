@@ -32,6 +32,7 @@ class TenantFeed:
 
     Attributes:
         used_at: when somebody last asked for something, in seconds of the monotonic clock.
+        looked_at: when the last look at the log began that came back, likewise.
     """
 
     def __init__(
@@ -55,12 +56,13 @@ class TenantFeed:
         self._memory = Memory(block_before(position))
         self._known = position
         self._hinted = True  # until the first look
+        self._begun = self._ended = 0  # looks, by their number
         self._looked = asyncio.Condition()
         self._some = asyncio.Event()
         self._reaching = asyncio.Lock()
         self._listeners: dict[Room, dict[object, Listener]] = {}
         self._last: dict[Room, int] = {}
-        self.used_at = time.monotonic()
+        self.used_at = self.looked_at = time.monotonic()
 
     @property
     def position(self) -> int:
@@ -136,6 +138,31 @@ class TenantFeed:
             async with asyncio.timeout(seconds), self._looked:
                 await self._looked.wait_for(lambda: self.position >= self.head)
         return self.position >= self.head
+
+    async def caught_up(self, position: int, seconds: float) -> bool:
+        """Wait until all is told that is known, or thought, of the log at this moment.
+
+        Under load, `current` would wait for what is appended meanwhile, too.
+
+        Args:
+            position: that has to be told besides; nobody waits for what the log turns out not to
+                have.
+            seconds: how long at most.
+
+        Returns:
+            Whether it is.
+        """
+        self.used_at = time.monotonic()
+        known, look = self._known, self._begun + 1 if self._hinted else 0
+
+        def told() -> bool:
+            return self.position >= known and self._ended >= look
+
+        if not told():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds), self._looked:
+                    await self._looked.wait_for(told)
+        return told() and self.position >= position
 
     async def reach(self, after: int) -> bool:
         """Remember back to a position, so that what came after it can be told again.
@@ -249,6 +276,8 @@ class TenantFeed:
 
     async def _look(self) -> None:
         self._hinted = False
+        self._begun += 1
+        began = time.monotonic()
         try:
             async with reading(self._pool, self._tenant_id) as conn:
                 head = await select_head(conn, self._tenant_id)
@@ -261,6 +290,7 @@ class TenantFeed:
         for change in changes:
             self._memory.append(change)
             self._tell(change)
+        self._ended, self.looked_at = self._begun, began
         async with self._looked:
             self._looked.notify_all()
 

@@ -5,6 +5,7 @@ tenant's key is shown, stand in `infra.telemetry.tenant_metrics`.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
@@ -78,6 +79,40 @@ class Metrics:
             "Refused commands that were not kept, since too many were waiting.",
             registry=self._registry,
         )
+
+        self._cache_looks = Counter(
+            "booking_cache_looks",
+            "Looks for the answer to a read: in which layer, for what, and whether it was there.",
+            ["layer", "kind", "outcome"],
+            registry=self._registry,
+        )
+        self._cache_entries = Gauge(
+            "booking_cache_entries", "Answers that are kept in memory.", registry=self._registry
+        )
+        self._cache_bytes = Gauge(
+            "booking_cache_bytes", "How much memory these take.", registry=self._registry
+        )
+        self._looked = cache(self._cache_looks.labels)
+
+    def looked(self, kind: str, layer: str, there: bool) -> None:  # noqa: FBT001 - a fact, not a mode
+        """An answer was looked for.
+
+        Args:
+            kind: of the answer.
+            layer: `memory` or `redis`.
+            there: whether it was there.
+        """
+        self._looked(layer, kind, "hit" if there else "miss").inc()
+
+    def watch_cache(self, entries: Callable[[], int], size: Callable[[], int]) -> None:
+        """Tells of the answers in memory from now on.
+
+        Args:
+            entries: how many they are.
+            size: of all of them, in bytes.
+        """
+        self._cache_entries.set_function(entries)
+        self._cache_bytes.set_function(size)
 
     def refusals_dropped(self, refusals: int) -> None:
         """So many refused commands could not be kept."""

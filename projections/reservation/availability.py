@@ -1,7 +1,7 @@
 """When resources are free within a window: each of them, and all of them at once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from struct import Struct
@@ -33,12 +33,15 @@ with wanted as materialized (
       from unnest(%(resource_ids)s::uuid[]) asked (resource_id)
 )
 select resource_id, retired,
-       string_agg(timestamptz_send(start_time) || timestamptz_send(end_time), '') as taken
+       string_agg(timestamptz_send(start_time) || timestamptz_send(end_time), '') as taken,
+       min(hold_expires_at) as holds_until
   from (
-           select wanted.resource_id, wanted.retired, claim.start_time, claim.end_time
+           select wanted.resource_id, wanted.retired, claim.start_time, claim.end_time,
+                  claim.hold_expires_at
              from wanted
              left join lateral (
-                      select straddling.start_time, straddling.end_time
+                      select straddling.start_time, straddling.end_time,
+                             straddling.hold_expires_at
                         from (select start_time, end_time, hold_expires_at
                                 from booking.reservation
                                where tenant_id = %(tenant_id)s
@@ -50,7 +53,7 @@ select resource_id, retired,
                          and (straddling.hold_expires_at is null
                               or straddling.hold_expires_at > statement_timestamp())
                        union all
-                      select start_time, end_time
+                      select start_time, end_time, hold_expires_at
                         from booking.reservation
                        where tenant_id = %(tenant_id)s
                          and resource_id = wanted.resource_id
@@ -108,11 +111,13 @@ class Availability:
         resources: those the tenant has, in the order they were asked for.
         common: periods in which all of these are free, in order.
         unknown: ids that are no resource of the tenant, in the order they were asked for.
+        holds_until: when the first hold that counted expires; None where none does.
     """
 
     resources: tuple[ResourceAvailability, ...]
     common: tuple[FreePeriod, ...]
     unknown: tuple[ResourceId, ...]
+    holds_until: datetime | None = None
 
 
 async def read_availability(
@@ -151,7 +156,10 @@ async def read_availability(
         },
         binary=True,
     )
-    return availability_of(await cursor.fetchall(), wanted, window, duration)
+    rows = await cursor.fetchall()
+    expiries = [row[3] for row in rows if row[3] is not None]
+    availability = availability_of([row[:3] for row in rows], wanted, window, duration)
+    return replace(availability, holds_until=min(expiries, default=None))
 
 
 def availability_of(

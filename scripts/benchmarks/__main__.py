@@ -18,6 +18,7 @@ from scripts.benchmarks.live import measure_live, report_live
 from scripts.benchmarks.logs import STAGES
 from scripts.benchmarks.looking_back import measure_looking_back, report_looking_back
 from scripts.benchmarks.projecting import measure_projecting, report_projecting
+from scripts.benchmarks.read import measure_read, report_read
 from scripts.benchmarks.reads import LARGE_DAYS, measure_grown, report_grown
 from scripts.benchmarks.report import report
 from scripts.benchmarks.subjects import RESOURCES, Plan
@@ -85,6 +86,16 @@ def reads(
 ) -> None:
     """Measure what grows: availability in a full calendar, the append's cost, and memory."""
     _run(lambda: report_grown(measure_grown(_progress, days)))
+
+
+@app.command()
+def read(
+    seconds: Annotated[float, typer.Option(help="How long each load lasts.", min=0.5)] = 10,
+    rounds: Annotated[int, typer.Option(help="How often each is measured.", min=1)] = 3,
+    writes: Annotated[int, typer.Option(help="Bookings a second beside the reads.", min=1)] = 50,
+) -> None:
+    """Measure what a read costs out of each cache, and that none is older than it may be."""
+    _run(lambda: report_read(measure_read(seconds, rounds, writes, _progress)))
 
 
 @app.command()

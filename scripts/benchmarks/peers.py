@@ -1,6 +1,6 @@
-"""What this API is compared with: plain CRUD, and an endpoint that only validates and answers.
+"""What this API is compared with: plain CRUD, and endpoints that only validate, or only answer.
 
-Both carry the product's own middleware, authentication, form and answer, on the same server with
+All carry the product's own middleware, authentication, form and answer, on the same server with
 the same options as `booking serve`, so that what differs is how a booking is stored.
 """
 
@@ -38,6 +38,7 @@ from infra.settings import REQUESTS_AT_ONCE
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from infra.usage import Counting
+from scripts.benchmarks.requests import CLAIMS
 
 _INSERT_BOOKING = """
     INSERT INTO plain.booking (tenant_id, booking_id, status, title, resource_ids, start_time,
@@ -56,11 +57,21 @@ _INSERT_AUDIT = """
 """
 
 
+_CLAIM = (
+    b'{"resource_id":"01a213f1-9b61-7333-8e74-2f9f2cbd4f11",'
+    b'"booking_id":"01a213f1-9b61-7333-8e74-2f9f2cbd4f11","start_time":"2030-01-01T09:00:00Z",'
+    b'"end_time":"2030-01-01T10:00:00Z","status":"confirmed","hold_expires_at":null}'
+)
+_CALENDAR = b'{"items":[%s],"next_cursor":null}' % b",".join([_CLAIM] * CLAIMS)
+_CALENDAR_HEADERS = {"Event-Position": "1", "ETag": '"0c1d5b7e9f3a48d2a6b4c8e0f1d2b3a4"'}
+
+
 class Peer(StrEnum):
-    """Which of the two."""
+    """Which of them."""
 
     VALIDATE_ONLY = "validate-only"
     PLAIN_CRUD = "plain-crud"
+    ANSWER_ONLY = "answer-only"
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,10 @@ class _Services:
 
     def admission_to(self, _path: str) -> Admission:
         return self.admission
+
+
+async def _answer_only(_request: Request) -> Response:
+    return Response(_CALENDAR, headers=_CALENDAR_HEADERS, media_type="application/json")
 
 
 async def _validate_only(_request: Request, form: BookForm) -> Response:
@@ -152,14 +167,17 @@ def _app(peer: Peer, dsn: str, connections: int, announce: Callable[[], None]) -
         await pool.close()
 
     app = FastAPI(lifespan=lifespan, telemetry={"tracing": False, "metrics": False, "logs": False})
-    endpoint = _plain_crud if peer is Peer.PLAIN_CRUD else _validate_only
-    app.add_api_route("/v1/bookings", endpoint, methods=["POST"])
+    if peer is Peer.ANSWER_ONLY:
+        app.add_api_route("/v1/resources/{resource_id}/calendar", _answer_only, methods=["GET"])
+    else:
+        endpoint = _plain_crud if peer is Peer.PLAIN_CRUD else _validate_only
+        app.add_api_route("/v1/bookings", endpoint, methods=["POST"])
     app.add_middleware(FrontDoor)
     return app
 
 
 def serve(peer: Peer, dsn: str, connections: int) -> None:
-    """Serve one of the two on a free port until a signal says stop."""
+    """Serve one of them on a free port until a signal says stop."""
     configure_logging("WARNING", "console")
     bound = socket.create_server(("127.0.0.1", 0))
     port = bound.getsockname()[1]

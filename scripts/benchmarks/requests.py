@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from random import Random
 from uuid import UUID
 
 _FIRST_SLOT = datetime(2030, 1, 1, 9, tzinfo=UTC)
 _LENGTH = timedelta(hours=1)
 _APART = timedelta(hours=2)
+
+CLAIMS = 10
+"""Of each calendar that `scripts/bench read` reads."""
 
 TITLE, NOTES = "Nova commercial, day 1", "Needs the loading dock."
 
@@ -80,6 +85,40 @@ def bookings(numbers: Iterable[int], places: Sequence[Place]) -> Iterator[bytes]
         period = (slot.start.isoformat(), slot.end.isoformat())
         body = _BOOKING % (at.resource_id, *period, number)
         yield _post("/v1/bookings", at.api_key, body)
+
+
+def calendar_reads(places: Sequence[Place], chosen: Iterable[int]) -> Iterator[bytes]:
+    """Gives requests for the calendars of a day.
+
+    Args:
+        places: the resources.
+        chosen: which of them, by number.
+    """
+    first = _FIRST_SLOT.replace(hour=0)
+    last = first + timedelta(days=2)
+    window = f"from={first:%Y-%m-%dT%H:%M:%SZ}&to={last:%Y-%m-%dT%H:%M:%SZ}"
+    requests = [
+        (
+            f"GET /v1/resources/{place.resource_id}/calendar?{window} HTTP/1.1\r\n"
+            "Host: 127.0.0.1\r\nAccept: */*\r\nUser-Agent: booking-bench\r\n"
+            f"Authorization: Bearer {place.api_key}\r\n\r\n"
+        ).encode("ascii")
+        for place in places
+    ]
+    for number in chosen:
+        yield requests[number]
+
+
+def zipf(many: int) -> Iterator[int]:
+    """Chooses without end: the first most often, the second half as often, and so on.
+
+    Args:
+        many: among how many.
+    """
+    random = Random(1)  # noqa: S311 - a load, and each time the same
+    weights = [*accumulate(1 / rank for rank in range(1, many + 1))]
+    while True:
+        yield from random.choices(range(many), cum_weights=weights, k=1000)
 
 
 def _post(path: str, api_key: str, body: str) -> bytes:
