@@ -2112,6 +2112,8 @@ export interface operations {
             header?: {
                 /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
                 "Min-Event-Position"?: number;
+                /** @description Only if the answer has another entity tag than these (RFC 9110, section 13.1.2). Otherwise 304. */
+                "If-None-Match"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -2125,7 +2127,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The booking. */
+            /** @description The booking; 304 without it if it is still that of `If-None-Match`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2133,6 +2135,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["BookingBody"];
                 };
+            };
+            /** @description It is still that of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why it was not done. */
             default: {
@@ -2471,6 +2480,8 @@ export interface operations {
             header?: {
                 /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
                 "Min-Event-Position"?: number;
+                /** @description Only if the answer has another entity tag than these (RFC 9110, section 13.1.2). Otherwise 304. */
+                "If-None-Match"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -2484,7 +2495,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of the calendar. */
+            /** @description A page of the calendar; 304 without one if it is still that of `If-None-Match`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2492,6 +2503,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CalendarBody"];
                 };
+            };
+            /** @description It is still that of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why it was not done. */
             default: {
@@ -2521,6 +2539,8 @@ export interface operations {
             header?: {
                 /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
                 "Min-Event-Position"?: number;
+                /** @description Only if the answer has another entity tag than these (RFC 9110, section 13.1.2). Otherwise 304. */
+                "If-None-Match"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -2531,7 +2551,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The free periods. */
+            /** @description The free periods; 304 without them if they are still those of `If-None-Match`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2539,6 +2559,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AvailabilityBody"];
                 };
+            };
+            /** @description It is still that of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why it was not done. */
             default: {
@@ -2905,6 +2932,8 @@ export interface operations {
             header?: {
                 /** @description Only as things are at this position of the log or later, as a write answered it in Event-Position. Above the log's end: 422. */
                 "Min-Event-Position"?: number;
+                /** @description Only if the answer has another entity tag than these (RFC 9110, section 13.1.2). Otherwise 304. */
+                "If-None-Match"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -2918,7 +2947,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The resource. */
+            /** @description The resource; 304 without it if it is still that of `If-None-Match`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2926,6 +2955,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ResourceBody"];
                 };
+            };
+            /** @description It is still that of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why it was not done. */
             default: {
