@@ -12,6 +12,7 @@ from api.questions import Absent, calendar_question
 from api.services import Services
 from domain.period import Period
 from infra.cache.recent import RecentCalendar, RecentCalendars
+from infra.ending import end
 from infra.errors import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -43,8 +44,7 @@ async def warming(services: Services, recent: RecentCalendars | None) -> AsyncIt
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await end([task])
 
 
 def todays(window: Period, now: datetime) -> Period | None:

@@ -17,6 +17,7 @@ from infra.cache.entry import CachedKind, Entry, Question
 from infra.cache.local import Address, LocalCache
 from infra.cache.recent import RecentCalendars
 from infra.cache.shared import SharedCache
+from infra.ending import end
 from infra.errors import Overloaded
 from infra.live import Feed, TenantFeed
 
@@ -169,10 +170,7 @@ class Answers:
 
     async def close(self) -> None:
         """Stop what goes on beside the reads."""
-        for task in self._sharing:
-            task.cancel()
-        if self._sharing:
-            await asyncio.wait(self._sharing)
+        await end(self._sharing)
 
     async def _caught_up(self, tenant_id: TenantId, at_least: int) -> TenantFeed | None:
         """Give the feed once it is far enough; None where the database has to be asked instead."""

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from domain.ids import TenantId
 from infra.circuit_breaker import CircuitBreaker, CircuitOpen
+from infra.ending import end
 from infra.live import Feed
 from infra.redis_circuit import ANSWER_SECONDS
 from infra.telemetry.refrain import Refrain
@@ -68,9 +69,7 @@ class Heads:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(tasks)
 
     async def _tell(self) -> None:
         while True:

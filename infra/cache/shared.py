@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from infra.cache.database_clock import DatabaseClock
 from infra.cache.entry import Entry, Question
 from infra.circuit_breaker import CircuitBreaker, CircuitOpen
+from infra.ending import end
 from infra.telemetry.refrain import Refrain
 
 log = structlog.get_logger(__name__)
@@ -121,11 +122,7 @@ class SharedCache:
 
     async def close(self) -> None:
         """Stop asking and writing."""
-        tasks = {task for task in (self._asking, self._writing) if task is not None}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end([task for task in (self._asking, self._writing) if task is not None])
 
     async def _ask_all(self) -> None:
         try:

@@ -16,6 +16,7 @@ import structlog
 from domain.ids import TenantId
 from domain.mapper import EventMapper
 from infra.asking import Asking
+from infra.ending import end
 from infra.errors import Overloaded
 from infra.live.deriving import Deriving
 from infra.live.tenant_feed import TenantFeed
@@ -115,9 +116,7 @@ class Feed:
             yield
         finally:
             tasks += [each.following for each in self._followed.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(tasks)
 
     async def follow(self, tenant_id: TenantId) -> TenantFeed:
         """Follow a tenant's log, from now on if it is not followed already.
@@ -192,8 +191,7 @@ class Feed:
         for tenant_id, followed in [*self._followed.items()]:
             if not followed.feed.rooms and followed.feed.used_at < since:
                 del self._followed[tenant_id]
-                followed.following.cancel()
-                await asyncio.wait({followed.following})
+                await end([followed.following])
 
     def _forget_the_oldest(self) -> None:
         """Have those forget who remember most, until all together remember little enough."""
