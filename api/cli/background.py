@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from api.cli.signals import STOPS
+from infra.ending import end
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ def run_until_stopped(work: Callable[[], Awaitable[None]]) -> None:
         if early.is_set():
             stop.set()
         await _until(stop, work)
-        await _cancel(asyncio.all_tasks() - {asyncio.current_task()})
+        await end(_all_others(), AGAIN_SECONDS)
 
     for number in STOPS:
         signal.signal(number, lambda _number, _frame: early.set())
@@ -72,7 +73,7 @@ async def _until(stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
     while not stop.is_set():
         running = asyncio.ensure_future(work())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await _cancel({running})
+        await end({running}, AGAIN_SECONDS)
         (outcome,) = await asyncio.gather(running, return_exceptions=True)
         if not stop.is_set():
             # Whatever it was, the rest of the server goes on, and it is tried again.
@@ -81,9 +82,5 @@ async def _until(stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
     stopping.cancel()
 
 
-async def _cancel(tasks: Collection["asyncio.Task[Any] | None"]) -> None:
-    """Cancel tasks until they have ended: `asyncio.wait_for` may lose it before Python 3.12."""
-    while left := {task for task in tasks if task is not None and not task.done()}:
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=AGAIN_SECONDS)
+def _all_others() -> "set[asyncio.Task[Any]]":
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}

@@ -93,7 +93,7 @@ async def running_sockets(
         await stack.enter_async_context(sockets.running())
         listened = sockets.has if relay is None else lambda _tenant_id: True
         await stack.enter_async_context(conflicts.told(running.pool, sockets.io, listened))
-        yield Door(sockets, cors, guards.sockets)
+        yield Door(sockets, known, cors, guards.sockets)
 
 
 @asynccontextmanager

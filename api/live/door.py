@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.call import begin_call, call_of
 from api.cors import Cors
+from api.live.known import KnownThings
 from api.live.line import Line
 from api.problems.catalogue import FORBIDDEN, MALFORMED_REQUEST, METHOD_NOT_ALLOWED
 from api.problems.from_errors import WHOLE_REQUEST, problem_of
@@ -48,17 +49,23 @@ _FOREIGN = Problem(kind=FORBIDDEN, detail="Pages of this origin may not connect.
 
 
 class Door:
-    """Lets requests and WebSockets in to the sockets."""
+    """Lets requests and WebSockets in to the sockets.
 
-    def __init__(self, sockets: "LiveSockets", cors: Cors, places: int) -> None:
+    Attributes:
+        known: which bookings and resources there are, for whoever listens in another way.
+    """
+
+    def __init__(self, sockets: "LiveSockets", known: KnownThings, cors: Cors, places: int) -> None:
         """Keep its parts.
 
         Args:
             sockets: those of this process.
+            known: which bookings and resources there are.
             cors: whose pages may connect.
             places: how many sockets there may be; a quarter of them for who has yet to sign in.
         """
         self._sockets = sockets
+        self.known = known
         self._cors = cors
         self._places = places
 

@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from api.problems.from_errors import not_found
 from api.problems.problem import FieldError, ProblemError, validation_failed
 from api.services import Services
-from domain.ids import BookingId, ResourceId, TenantId
+from domain.ids import TenantId
 from infra.live import Room, TenantFeed
 
 CATCH_UP_SECONDS = 2.0
@@ -18,7 +17,7 @@ async def room_of(
     """Gives the room that a client asks for.
 
     Args:
-        services: with the engine among them.
+        services: that know what there is among them.
         tenant_id: the client's.
         resource_id: for what happens to a resource and its bookings.
         booking_id: for what happens to a booking; without either, for all of the tenant.
@@ -31,15 +30,13 @@ async def room_of(
         message = "Expected a resource or a booking, not both"
         both = FieldError(pointer="/query/booking_id", message=message)
         raise ProblemError(validation_failed(both))
+    room = Room("tenant", tenant_id)
     if resource_id is not None:
-        if await services.engine.resource(tenant_id, ResourceId(resource_id)) is None:
-            raise ProblemError(not_found("resource", resource_id))
-        return Room("resource", resource_id)
-    if booking_id is not None:
-        if await services.engine.booking(tenant_id, BookingId(booking_id)) is None:
-            raise ProblemError(not_found("booking", booking_id))
-        return Room("booking", booking_id)
-    return Room("tenant", tenant_id)
+        room = Room("resource", resource_id)
+    elif booking_id is not None:
+        room = Room("booking", booking_id)
+    await services.door.known.check(tenant_id, room)
+    return room
 
 
 async def can_go_on(feed: TenantFeed, after: int | None, pointer: str) -> bool:
