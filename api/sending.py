@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import psycopg
 import structlog
 from pydantic_core import to_json
 
@@ -58,6 +59,8 @@ async def keep_sending(runtime_dsn: str, settings: Settings) -> None:
     while True:
         try:
             await send_webhooks(runtime_dsn, settings)
+        except psycopg.OperationalError as error:  # it lets nobody in, as it seems
+            log.warning("webhooks.cannot_begin", error=type(error).__name__)
         except Exception:  # whatever it was: those beside it go on, and it is tried again
             log.exception("webhooks.ended", again_in_seconds=AGAIN_SECONDS)
         await asyncio.sleep(AGAIN_SECONDS)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import structlog
 import uvloop
 
@@ -77,9 +78,21 @@ async def _until(stop: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
         (outcome,) = await asyncio.gather(running, return_exceptions=True)
         if not stop.is_set():
             # Whatever it was, the rest of the server goes on, and it is tried again.
-            _log.error("background work ended", again_in_seconds=PAUSE_SECONDS, exc_info=outcome)
+            _log.error(
+                "background work ended",
+                again_in_seconds=PAUSE_SECONDS,
+                error=type(outcome).__name__,
+                exc_info=_beside_the_database(outcome),
+            )
             await asyncio.wait({stopping}, timeout=PAUSE_SECONDS)
     stopping.cancel()
+
+
+def _beside_the_database(failure: BaseException | None) -> BaseException | None:
+    """Gives what of a failure needs a traceback: not that the database lets nobody in."""
+    if isinstance(failure, BaseExceptionGroup):
+        return failure.split(psycopg.OperationalError)[1]
+    return None if isinstance(failure, psycopg.OperationalError) else failure
 
 
 def _all_others() -> "set[asyncio.Task[Any]]":

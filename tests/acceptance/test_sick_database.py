@@ -148,7 +148,7 @@ async def test_a_database_that_lets_nobody_in(
     assert lines(serving, "the database takes connections again")
     assert serving.stop() == 0
     assert not serving.said("api.fault")
-    assert not serving.said("Traceback")
+    assert not [line for line in serving.printed if "Traceback" in line]
 
 
 FULL = """
@@ -216,6 +216,9 @@ def test_a_real_disk_that_fills_up(room: int, dies: bool) -> None:  # noqa: FBT0
         house = House(disk / "data")
         serving = house.open()
         try:
+            if not dies:  # a file of the journal that has room for all that is tried
+                with superuser(house) as conn:
+                    conn.execute("select pg_switch_wal()")
             with serving.client() as api:
                 fill_up(serving, api, disk, room)
             assert serving.said("No space left on device")
