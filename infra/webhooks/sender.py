@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from domain.ids import TenantId
 from infra.circuit_breaker import CircuitOpen
+from infra.ending import end
 from infra.log.announcing import CHANNEL, tenants_in
 from infra.log.reader import RecordedEvent
 from infra.postgres.listening import listen
@@ -135,10 +136,7 @@ class WebhookSender:
                 tasks.create_task(self._every(self._rhythm.purge_seconds, self._purge))
         finally:
             self._is_ending = True
-            workers = [working.task for working in self._working.values() if working.task]
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            await end([working.task for working in self._working.values() if working.task])
 
     def _hear(self, payload: str) -> None:
         self._woken.update(tenants_in(payload))

@@ -17,6 +17,7 @@ from api.guards import Guards
 from api.sending import cloud_event_bytes
 from api.services import Services
 from infra.database import Database
+from infra.ending import end
 from infra.master_key import MasterKey
 from infra.postgres.pool import open_pool
 from infra.webhooks.posting import Poster, open_poster
@@ -79,9 +80,7 @@ def sending(database: Database, master_key: MasterKey) -> Senders:
             try:
                 yield sender
             finally:
-                while not running.done():  # a cancellation may be lost before Python 3.12
-                    running.cancel()
-                    await asyncio.wait({running}, timeout=0.5)
+                await end({running})
                 await pool.close()
 
     return sending
