@@ -15,8 +15,6 @@ from tests.api.conftest import Studio
 from tests.webhooks.conftest import Hook, Senders, execute, hook, lifted, once
 from tests.webhooks.receiver import Received, Receiver
 
-pytestmark = pytest.mark.on_one_postgres  # of most other tests here, both versions are asked
-
 
 async def test_each_event_arrives_as_the_log_shows_it_and_is_signed(
     studio: Studio, receiver: Receiver, sending: Senders
