@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import cache
 
 from fastapi import FastAPI
 
@@ -112,9 +111,8 @@ async def running_services(
         caches.appended(tenant_id, last)
 
     def refused(tenant_id: TenantId, tell: Callable[[], RefusedCommand]) -> None:
-        told_once = cache(tell)
-        refusals.note(tenant_id, told_once)
-        conflicts.note(tenant_id, told_once)
+        refusals.note(tenant_id, tell)
+        conflicts.note(tenant_id, tell)
 
     async with (
         running_engine(

@@ -4,9 +4,17 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import truediv
 from statistics import median
 
-from scripts.benchmarks.subjects import CALLERS, RESOURCES, THREADS, Kind, Plan
+from scripts.benchmarks.subjects import (
+    CALLERS,
+    OF_THIS_API,
+    RESOURCES,
+    THREADS,
+    Kind,
+    Plan,
+)
 from scripts.benchmarks.write import Findings, Measured
 
 QUIET_CORES = 0.1  # used by others; with more, even the ratios shift
@@ -108,10 +116,23 @@ def _ratios(plan: Plan, of: dict[Kind, list[Measured]]) -> Iterable[str]:
     yield _ratio("a / c     this API to plain CRUD", of[Kind.API], of[Kind.CRUD], target.c)
     yield _ratio("d / e     engine to stock recorder", of[Kind.ENGINE], of[Kind.RECORDER], target.e)
     yield _ratio("409 / 201 refused to accepted", of[Kind.REFUSED], of[Kind.API], 1.0)
+    yield from _at_half_rate(of)
+
+
+def _at_half_rate(of: dict[Kind, list[Measured]]) -> Iterable[str]:
+    """Compares the middle wait of who is refused with that of who is accepted, as fast asked."""
+    booked, refused = (
+        [load.answered.latency(0.50) for load in of[kind]]
+        for kind in (Kind.HALF, Kind.REFUSED_HALF)
+    )
+    yield (
+        f"{'409 / 201 p50 at half of its rate':<40}{median(refused) / median(booked):6.2f}   "
+        f"target ≤ 1.0    (by round: {_by_round(map(truediv, refused, booked), 2)})"
+    )
     each = [load.answered.latency(0.99) * 1000 for load in of[Kind.HALF]]
     yield (
-        f"{'p99 at half of its rate, ms':<40}{median(each):6.1f}   target < {_P99_MS}   "
-        f"(by round: {', '.join(f'{latency:.1f}' for latency in each)})"
+        f"{'p99 at half of its rate, ms':<40}{median(each):6.1f}   target < {_P99_MS}     "
+        f"(by round: {_by_round(each, 1)})"
     )
 
 
@@ -120,12 +141,18 @@ def _ratio(name: str, these: Sequence[Measured], those: Sequence[Measured], targ
         this.answered.rate / that.answered.rate for this, that in zip(these, those, strict=True)
     ]
     rates = [median(load.answered.rate for load in loads) for loads in (these, those)]
-    rounds = ", ".join(f"{ratio:.2f}" for ratio in each)
-    return f"{name:<40}{rates[0] / rates[1]:6.2f}   target ≥ {target:<4}   (by round: {rounds})"
+    return (
+        f"{name:<40}{rates[0] / rates[1]:6.2f}   target ≥ {target:<4}   "
+        f"(by round: {_by_round(each, 2)})"
+    )
+
+
+def _by_round(figures: Iterable[float], digits: int) -> str:
+    return ", ".join(f"{figure:.{digits}f}" for figure in figures)
 
 
 def _commits(of: dict[Kind, list[Measured]]) -> Iterable[str]:
-    for kind in (Kind.API, Kind.REFUSED, Kind.HALF):
+    for kind in OF_THIS_API:
         commits = [load.commits for load in of[kind] if load.commits is not None]
         batches = sum(commit.batches for commit in commits)
         if batches:

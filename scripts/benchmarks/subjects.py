@@ -28,11 +28,16 @@ class Kind(Enum):
     REFUSED = "a  refused (409)"
     API = "a  this API"
     HALF = "a  at half its rate"
+    REFUSED_HALF = "a  409, half rate"
     VALIDATION = "b  validation only"
     CRUD = "c  plain CRUD"
     ENGINE = "d  engine, no HTTP"
     RECORDER = "e  stock recorder"
 
+
+OF_THIS_API = (Kind.API, Kind.REFUSED, Kind.HALF, Kind.REFUSED_HALF)
+REFUSED = (Kind.REFUSED, Kind.REFUSED_HALF)
+AT_HALF_RATE = (Kind.HALF, Kind.REFUSED_HALF)
 
 DATABASES = {
     Kind.API: DATABASE,
@@ -131,7 +136,7 @@ def set_up(plan: Plan) -> Iterator[Subjects]:
         migrate(postgres.dsn(MIGRATOR))
         api = parts.enter_context(serving(directory, projecting=plan.projecting))
         databases.make_databases(postgres)
-        servers = {Kind.API: api, Kind.REFUSED: api, Kind.HALF: api}
+        servers = dict.fromkeys(OF_THIS_API, api)
         plain = databases.runtime_dsn(postgres, databases.PLAIN)
         for kind, peer, connections in (
             (Kind.VALIDATION, Peer.VALIDATE_ONLY, 1),

@@ -15,7 +15,16 @@ from scripts.benchmarks.load import Answered, Load, send
 from scripts.benchmarks.processor_time import ProcessorTime, processor_time
 from scripts.benchmarks.requests import bookings
 from scripts.benchmarks.servers import figures
-from scripts.benchmarks.subjects import DATABASES, Kind, Plan, Subjects, set_up
+from scripts.benchmarks.subjects import (
+    AT_HALF_RATE,
+    DATABASES,
+    OF_THIS_API,
+    REFUSED,
+    Kind,
+    Plan,
+    Subjects,
+    set_up,
+)
 
 WARM_UP_SECONDS = 1.0
 
@@ -81,7 +90,7 @@ def measure(plan: Plan, say: Say) -> Findings:
     with set_up(plan) as subjects:
         bench = _Bench(plan, subjects)
         for kind in Kind:
-            if kind is not Kind.REFUSED and kind is not Kind.HALF:
+            if kind not in REFUSED and kind not in AT_HALF_RATE:
                 bench.load(kind, WARM_UP_SECONDS)
         loads: list[Measured] = []
         for number in range(1, plan.rounds + 1):
@@ -127,20 +136,20 @@ class _Bench:
     def _send(self, kind: Kind, seconds: float) -> Answered:
         load = Load(
             requests=bookings(self._numbers(kind), self.subjects.places),
-            expected=_CONFLICT if kind is Kind.REFUSED else _CREATED,
+            expected=_CONFLICT if kind in REFUSED else _CREATED,
             connections=self.plan.connections,
             seconds=seconds,
-            rate=self.rate / 2 if kind is Kind.HALF else None,
+            rate=self.rate / 2 if kind in AT_HALF_RATE else None,
         )
         return send(load, self.subjects.servers[kind])
 
     def _numbers(self, kind: Kind) -> Iterable[int]:
-        if kind is Kind.REFUSED:  # what is booked already, again and again
+        if kind in REFUSED:  # what is booked already, again and again
             return cycle(range(self.booked[DATABASE]))
         return islice(count(), self.booked[DATABASES.get(kind, DATABASE)], None)
 
     def _commits(self, kind: Kind) -> Commits | None:
-        if kind not in (Kind.API, Kind.REFUSED, Kind.HALF):
+        if kind not in OF_THIS_API:
             return None
         found = figures(self.subjects.servers[kind], self.subjects.places[0].api_key)
         return Commits(found[_COMMANDS], found[_BATCHES], found[_COMMIT_SECONDS])
