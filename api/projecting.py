@@ -1,10 +1,10 @@
 """The composition root of a process, or of a part of one, that follows the logs of all tenants."""
 
-import asyncio
 import time
 
 from api.sending import keep_sending
 from infra.circuits import Circuits
+from infra.ending import run_together
 from infra.postgres.pool import Pool, open_pool
 from infra.projecting import ProjectionRunner
 from infra.projecting.runner import TENANTS_AT_ONCE
@@ -26,9 +26,7 @@ async def follow_logs(runtime_dsn: str, settings: Settings) -> None:
         RoleUnsafe: as these roles the database would not keep tenants apart.
         psycopg.OperationalError: the server cannot be reached.
     """
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(run_projector(runtime_dsn, settings))
-        tasks.create_task(keep_sending(runtime_dsn, settings))
+    await run_together(run_projector(runtime_dsn, settings), keep_sending(runtime_dsn, settings))
 
 
 async def run_projector(runtime_dsn: str, settings: Settings) -> None:
@@ -45,9 +43,10 @@ async def run_projector(runtime_dsn: str, settings: Settings) -> None:
     connections = TENANTS_AT_ONCE + 1 + _OF_PUBLIC_PAGES
     pool = await open_pool(runtime_dsn, role="booking_projector", min_size=2, max_size=connections)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(ProjectionRunner(pool, ASYNCHRONOUS).run(runtime_dsn))
-            tasks.create_task(_keep_cdn_fresh(pool, runtime_dsn, settings))
+        await run_together(
+            ProjectionRunner(pool, ASYNCHRONOUS).run(runtime_dsn),
+            _keep_cdn_fresh(pool, runtime_dsn, settings),
+        )
     finally:
         await pool.close()
 

@@ -16,6 +16,7 @@ import structlog
 
 from domain.commands import Lapse
 from domain.ids import BookingId, TenantId
+from infra.ending import run_together
 from infra.engine import Accepted, BookingEngine, Caller, CommandRequest
 from infra.identity import new_id
 from infra.people.deliveries import purge_deliveries
@@ -80,16 +81,18 @@ class Scheduler:
 
     async def run(self) -> None:
         """Works until cancelled. What fails is logged, and tried again at the next look."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._every(self._intervals.lapse_seconds, self.lapse_due_holds))
-            tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_receipts))
-            tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_deliveries))
-            tasks.create_task(self._every(self._intervals.purge_seconds, self.purge_refusals))
-            if self._signing_key is None:
-                log.warning("scheduler.signs_no_checkpoints", missing="BOOKING_SIGNING_KEY")
-            else:
-                seconds = self._intervals.checkpoint_seconds / _LOOKS_AN_INTERVAL
-                tasks.create_task(self._every(seconds, self.sign_checkpoints))
+        jobs = [
+            self._every(self._intervals.lapse_seconds, self.lapse_due_holds),
+            self._every(self._intervals.purge_seconds, self.purge_receipts),
+            self._every(self._intervals.purge_seconds, self.purge_deliveries),
+            self._every(self._intervals.purge_seconds, self.purge_refusals),
+        ]
+        if self._signing_key is None:
+            log.warning("scheduler.signs_no_checkpoints", missing="BOOKING_SIGNING_KEY")
+        else:
+            seconds = self._intervals.checkpoint_seconds / _LOOKS_AN_INTERVAL
+            jobs.append(self._every(seconds, self.sign_checkpoints))
+        await run_together(*jobs)
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[int]]) -> None:
         while True:

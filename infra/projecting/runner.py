@@ -11,6 +11,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from domain.ids import TenantId
+from infra.ending import run_together
 from infra.log.announcing import CHANNEL, tenants_in
 from infra.postgres.listening import listen
 from infra.postgres.pool import Pool
@@ -70,11 +71,11 @@ class ProjectionRunner:
         Args:
             dsn: straight to the server, for a connection that listens.
         """
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(dsn, CHANNEL, self._hear, LISTENER))
-            tasks.create_task(self._poll())
-            for _ in range(self._tenants_at_once):
-                tasks.create_task(self._work())
+        await run_together(
+            listen(dsn, CHANNEL, self._hear, LISTENER),
+            self._poll(),
+            *(self._work() for _ in range(self._tenants_at_once)),
+        )
 
     def _hear(self, payload: str) -> None:
         self.wake(tenants_in(payload))

@@ -17,6 +17,7 @@ from infra.cdn.purger import MOST_TAGS, PurgeFailed, Purger
 from infra.cdn.tags import resource_tag
 from infra.circuit_breaker import CircuitOpen
 from infra.circuits import Circuits
+from infra.ending import run_together
 from infra.limits.allowance import NOT_LIMITED, Allowance, limits_of
 from infra.limits.local_buckets import LocalBuckets
 from infra.log.announcing import CHANNEL, tenants_in
@@ -99,10 +100,9 @@ class PublicPageFollower:
         """
         while True:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(listen(dsn, CHANNEL, self._hear, LISTENER))
-                    tasks.create_task(self._follow())
-                    tasks.create_task(self._purge())
+                await run_together(
+                    listen(dsn, CHANNEL, self._hear, LISTENER), self._follow(), self._purge()
+                )
             except* Exception:  # whatever it is, it is begun again
                 log.exception("public_pages.fault")
             await asyncio.sleep(self._poll_seconds)

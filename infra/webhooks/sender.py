@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from domain.ids import TenantId
 from infra.circuit_breaker import CircuitOpen
-from infra.ending import end
+from infra.ending import end, run_together
 from infra.log.announcing import CHANNEL, tenants_in
 from infra.log.reader import RecordedEvent
 from infra.postgres.listening import listen
@@ -129,11 +129,12 @@ class WebhookSender:
             dsn: straight to the server, for a connection that listens.
         """
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(listen(dsn, CHANNEL, self._hear, LISTENER))
-                tasks.create_task(self._look_at_woken())
-                tasks.create_task(self._every(self._rhythm.poll_seconds, self._look_at_all))
-                tasks.create_task(self._every(self._rhythm.purge_seconds, self._purge))
+            await run_together(
+                listen(dsn, CHANNEL, self._hear, LISTENER),
+                self._look_at_woken(),
+                self._every(self._rhythm.poll_seconds, self._look_at_all),
+                self._every(self._rhythm.purge_seconds, self._purge),
+            )
         finally:
             self._is_ending = True
             await end([working.task for working in self._working.values() if working.task])
