@@ -417,7 +417,7 @@ export interface paths {
         };
         /**
          * Listen to changes
-         * @description Server-Sent Events: what the log has after the position, and what it gets, for as long as the client listens. `change` tells of one event, with the booking or resource as it is then, and with what was taken and freed; a message that names a later `prev` than the last position known shows that something was lost. `heartbeat` tells every few seconds where the room should be. After `snapshot_required`, or after more than 5,000 events away, read anew and listen from the Event-Position of that answer. Without a position: from now on.
+         * @description Server-Sent Events: what the log has after the position, and what it gets, for as long as the client listens. `change` tells of one event, with the booking or resource as it is then, and with what was taken and freed; a message that names a later `prev` than the last position known shows that something was lost. `heartbeat` tells every few seconds where the room should be. `snapshot_required` comes to who was away for more than 5,000 events, or knows of more than the log has: read anew, and listen from the Event-Position of that answer. Without a position: from now on.
          */
         get: operations["streamEvents"];
         put?: never;
