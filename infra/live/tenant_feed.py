@@ -7,7 +7,6 @@ from contextlib import suppress
 from uuid import UUID
 
 import structlog
-from psycopg import Error
 
 from domain.ids import TenantId
 from infra.errors import Overloaded
@@ -267,9 +266,10 @@ class TenantFeed:
             except Overloaded as error:
                 log.warning("feed.cannot_look", error=type(error).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
-            except (Error, LookupError, ValueError) as error:
-                # A newer program's event, say. Nobody is told anything wrong meanwhile: who wants
-                # to know how it is sees that more is known than was told, and asks the database.
+            except Exception as error:
+                # A newer program's event, say; whatever it is, following goes on. Nobody is told
+                # anything wrong meanwhile: who wants to know how it is sees that more is known than
+                # was told, and asks the database.
                 log.exception("feed.cannot_read", error=type(error).__name__, after=self.position)
                 await asyncio.sleep(AGAIN_SECONDS)
             await asyncio.sleep(GATHER_SECONDS)

@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
 from structlog.testing import capture_logs
 
 from domain.commands import Amend, Cancel, Confirm, Reschedule
@@ -299,20 +300,31 @@ async def test_another_tenants_events_reach_no_listener(
     assert listening[0].taken[0].topic == "resource.registered"
 
 
+@pytest.mark.parametrize(("column", "strange"), [("topic", "booking.painted"), ("metadata", "7")])
 async def test_an_event_that_cannot_be_read_is_told_to_nobody_and_known_to_be_missing(
-    running: RunningEngine, studio: Studio, database: Database, monkeypatch: pytest.MonkeyPatch
+    running: RunningEngine,
+    studio: Studio,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
+    strange: str,
 ) -> None:
     monkeypatch.setattr("infra.live.feed.BEGIN_SECONDS", 0.1)
     await studio.booked(book(await studio.resource()))
     with psycopg.connect(studio.owner_dsn, autocommit=True) as conn, capture_logs() as lines:
-        conn.execute("update booking.event set topic = 'booking.painted' where seq = 2")
+        named = Identifier(column)
+        [[known]] = conn.execute(
+            SQL("select {}::text from booking.event where seq = 2").format(named)
+        )
+        change = SQL("update booking.event set {} = %s where seq = 2").format(named)
+        conn.execute(change, [strange])
         async with feed_of(running, database) as fresh:
             with pytest.raises(Overloaded):
                 await fresh.follow(studio.tenant_id)
             blind = fresh.followed(studio.tenant_id)
             assert blind is not None
             assert not await blind.current(0.1)
-            conn.execute("update booking.event set topic = 'booking.booked' where seq = 2")
+            conn.execute(change, [known])
             assert await blind.current(SOON)
     assert any(line["event"] == "feed.cannot_read" for line in lines)
 
