@@ -234,8 +234,9 @@ class WebhookSender:
             if not under_way:
                 return working.woken
         elif not under_way:
-            if not at_most:
-                return False  # it is left alone: a later look at all of them tries
+            if not at_most:  # it is left alone: a later look at all of them tries
+                working.woken = False
+                return False
             await room.wait()
             return True
         await working.moved.wait()
