@@ -155,8 +155,8 @@ async def test_what_a_projector_leaves_alone_is_told_by_a_server_and_bookings_go
                 assert await figures(studio) == []
 
 
-async def test_of_several_that_tell_the_one_that_finds_it_worst_is_believed(
-    services: Services, studio: Studio, projectors: Pool
+async def test_of_several_that_tell_the_one_that_finds_it_worst_is_believed_for_a_while(
+    database: Database, services: Services, studio: Studio, projectors: Pool
 ) -> None:
     trying = Told("half-open", 1)
     async with projectors.connection() as conn:
@@ -180,6 +180,12 @@ async def test_of_several_that_tell_the_one_that_finds_it_worst_is_believed(
         'booking_circuit_age_seconds{circuit="object store",process="export"} '
         in (await studio.get("/metrics")).text
     )
+
+    minutes_pass(database)
+    async with projectors.connection() as conn:
+        await tell_circuits(conn, "projector", uuid4(), {"Cloudflare": CLOSED}, HOLDS)
+    [(process, circuits)] = (await shown(services, studio)).items()
+    assert (process, circuits["Cloudflare"].state, len(circuits)) == ("projector", "closed", 1)
 
 
 async def test_a_teller_has_one_row_for_each_circuit_and_purges_what_is_old(
