@@ -27,7 +27,7 @@ import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from infra.postgres.postmaster import clear_away, is_running, running_socket
+from infra.postgres.postmaster import clear_away, has_died, is_running, running_socket
 from infra.postgres.programs import Programs, wheel_programs
 from infra.postgres.server_socket import PORT, make_socket_directory
 from infra.postgres.server_user import EmbeddedPostgresError, ServerUser, server_user
@@ -104,7 +104,12 @@ class EmbeddedPostgres:
             try:
                 self._ensure_cluster(programs, lock)
                 running = running_socket(self._cluster, START_SECONDS)
-                self._socket = running or self._start_server(programs)
+                if running is not None:
+                    self._socket = running
+                elif has_died(self._cluster):
+                    self._socket = self._start_again(programs)
+                else:
+                    self._socket = self._start_server(programs)
                 self._ensure_database()
             except BaseException:
                 self._leave(programs)
@@ -140,11 +145,7 @@ class EmbeddedPostgres:
             # Whoever uses it holds a shared lock, so nobody has stopped it on purpose.
             if self._users is None or is_running(self._cluster):
                 return False
-            _log.error("the embedded PostgreSQL has died; starting it again")
-            began = time.monotonic()
-            self._start_server(self._programs(user))
-            took = round(time.monotonic() - began, 2)
-            _log.warning("the embedded PostgreSQL runs again", seconds=took)
+            self._start_again(self._programs(user))
             return True
 
     def __enter__(self) -> Self:
@@ -242,6 +243,14 @@ class EmbeddedPostgres:
                 conn.execute(make.format(sql.Identifier(DATABASE), migrator))
 
     # -- Starting and stopping -------------------------------------------------------------------
+
+    def _start_again(self, programs: Programs) -> Path:
+        _log.error("the embedded PostgreSQL has died; starting it again")
+        began = time.monotonic()
+        socket = self._start_server(programs)
+        took = round(time.monotonic() - began, 2)
+        _log.warning("the embedded PostgreSQL runs again", seconds=took)
+        return socket
 
     def _start_server(self, programs: Programs) -> Path:
         socket = make_socket_directory(self._directory, programs.user)

@@ -62,6 +62,20 @@ def is_running(cluster: Path) -> bool:
         return _may_signal(pid)  # the server's user is ours, or we are root: rather believe it
 
 
+def has_died(cluster: Path) -> bool:
+    """Tell whether a server that does not run was killed: one that is stopped tidies up.
+
+    Only for whoever holds the lock on starting the server, and found none running.
+
+    Args:
+        cluster: the database's directory.
+
+    Returns:
+        Whether it was.
+    """
+    return bool(_pid_file(cluster))
+
+
 def clear_away(cluster: Path, socket: Path, seconds: float) -> None:
     """Remove what a killed server left, so that the next one can start.
 

@@ -36,7 +36,6 @@ from tests.api.conftest import Json, Studio, assert_problem, make_studio, pointe
 from tests.clock import Clock
 
 VIENNA = ZoneInfo("Europe/Vienna")
-TODAY = datetime.now(VIENNA).date()
 PRIVATE = ("Pilot of a secret film", "Ada Lovelace", "ada@example.org", "Bring cake", "PO-4711")
 CSP = (
     "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; "
@@ -46,7 +45,7 @@ CDN = "public, max-age={}, stale-while-revalidate=30, stale-if-error=3600"
 
 
 def day(number: int) -> date:
-    return TODAY + timedelta(days=number)
+    return datetime.now(VIENNA).date() + timedelta(days=number)
 
 
 def at(number: int, hour: float = 0) -> str:
@@ -228,7 +227,7 @@ async def test_what_is_retired_is_never_free(studio: Studio) -> None:
 async def test_days_are_bounded_and_nothing_else_is_asked(studio: Studio) -> None:
     data = (await link_of(studio, await studio.resource()))["data_path"]
     default = (await seen(studio, data)).json()
-    assert (default["first_day"], default["end_day"]) == (str(TODAY), str(day(28)))
+    assert (default["first_day"], default["end_day"]) == (str(day(0)), str(day(28)))
     refused = {
         "/query/to": [(0, 0), (3, 2), (0, MOST_DAYS + 1), (DAYS_AHEAD, DAYS_AHEAD + 1)],
         "/query/from": [(-DAYS_BACK - 1, 0)],
@@ -240,7 +239,7 @@ async def test_days_are_bounded_and_nothing_else_is_asked(studio: Studio) -> Non
     for query in (
         "?from=2026-3-1",
         "?v=2",
-        f"?from={TODAY}&from={TODAY}",
+        f"?from={day(0)}&from={day(0)}",
         "?from=",
         "?utm_source=x",
     ):
@@ -449,9 +448,9 @@ async def test_nothing_that_needs_a_key_is_public(
     queries = [
         "",
         f"?resource_id={stage}&from={at(0)}&to={at(2)}",
-        f"?from={TODAY}&to={day(2)}",
+        f"?from={day(0)}&to={day(2)}",
         f"?from={at(0)}&to={at(2)}",
-        f"?resource_id={stage}&from={TODAY}&to={day(2)}",
+        f"?resource_id={stage}&from={day(0)}&to={day(2)}",
     ]
     streams = "text/event-stream"  # they end with the client, and say so in tests of their own
     templates = {

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from infra.access import create_tenant, tenant_named
 from infra.postgres.embedded import DATABASE, MIGRATOR, SUPERUSER, EmbeddedPostgres
@@ -220,9 +221,15 @@ def test_after_everything_was_killed_the_next_start_recovers_it(place: Place) ->
     kill(running)
     server.stop()  # finds nothing to stop
 
-    with place.server() as again:
+    with capture_logs() as told, place.server() as again:
         assert place.postmaster != running
         assert scalar(again.dsn(MIGRATOR), b"select count(*) from survived") == 0
+    assert [(line["event"], line["log_level"]) for line in told] == [
+        ("the embedded PostgreSQL has died; starting it again", "error"),
+        ("the embedded PostgreSQL runs again", "warning"),
+    ]
+    with capture_logs() as told, place.server():
+        assert told == []  # it was stopped
 
 
 def test_a_killed_servers_number_that_is_now_another_process_is_no_obstacle(place: Place) -> None:

@@ -220,8 +220,8 @@ async def test_who_takes_nothing_is_cut_off_and_resumes(
         await client.until(lambda: not client.io.connected)
         assert live.session not in serving.sockets._sockets
         monkeypatch.undo()
-        await client.until(lambda: client.connections == 2)
         last = (await planners.book(stage))["position"]
         await client.until(lambda: room.last == last)
+        assert client.connections > 1
         assert begun is not None
         assert room.positions == [*range(begun + 1, last + 1)]

@@ -204,7 +204,14 @@ async def test_nothing_but_failures_for_five_days_disables(
 ) -> None:  # fmt: skip
     at_once(monkeypatch)
     made = await hook(studio, receiver.url)
-    receiver.answers(500)
+    five_days_later = asyncio.Event()
+
+    async def answer(_message: Received) -> web.Response:
+        if len(receiver.received) > 1:
+            await five_days_later.wait()
+        return web.Response(status=500)
+
+    receiver.answer = answer
     await studio.resource()
     async with sending():
         await made.once(lambda told: told["failing_since"] is not None)
@@ -212,6 +219,7 @@ async def test_nothing_but_failures_for_five_days_disables(
             database,
             "update booking.webhook_endpoint set failing_since = failing_since - interval '5 days'",
         )
+        five_days_later.set()
         told = await made.once(lambda told: not told["enabled"])
     assert told["disabled_reason"] == "failing"
     assert told["waiting"] == 1
