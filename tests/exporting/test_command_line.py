@@ -9,6 +9,8 @@ import pytest
 from tests.cli.test_commands import booking
 from tests.exporting.conftest import Ground
 
+pytestmark = pytest.mark.on_one_postgres
+
 
 @pytest.fixture
 def settings(exported_ground: Ground, tmp_path: Path) -> dict[str, str]:
