@@ -170,7 +170,7 @@ class TenantFeed:
             after: the position; after the end of the log there is nothing to tell.
 
         Returns:
-            Whether it is remembered; not if it is too long ago.
+            Whether it is remembered; not if it is too long ago, or cannot be read.
 
         Raises:
             Overloaded: the database could not be asked in time.
@@ -181,7 +181,13 @@ class TenantFeed:
             while self.begin > after:
                 if self.position - begin > MOST_REMEMBERED:
                     return False
-                await self._remember_back_to(max(begin, self.begin - EVENTS_AT_ONCE))
+                try:
+                    await self._remember_back_to(max(begin, self.begin - EVENTS_AT_ONCE))
+                except Overloaded:
+                    raise
+                except Exception as error:  # who asks reads anew, as after a long absence
+                    log.exception("feed.cannot_read", error=type(error).__name__, after=begin)
+                    return False
         return True
 
     async def _remember_back_to(self, begin: int) -> None:
