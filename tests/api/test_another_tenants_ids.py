@@ -23,6 +23,8 @@ from infra.identity import new_id
 from infra.projecting import ProjectionRunner
 from tests.api.conftest import Json, Studio, new_booking
 
+pytestmark = pytest.mark.on_one_postgres
+
 PLACEHOLDERS = {
     "stage": examples.STAGE_ID,
     "camera": examples.CAMERA_ID,

@@ -114,6 +114,7 @@ def test_migrate_says_what_it_applied_and_the_check_what_is_waiting(
     assert json.loads(after.stdout) == {"waiting": []}
 
 
+@pytest.mark.on_one_postgres
 def test_a_tenant_and_its_key_are_made(theirs: dict[str, str]) -> None:
     tenant = booking("tenant", "create", "babelsberg", "--name", "Studio Babelsberg", **theirs)
     key = booking("apikey", "create", "--tenant", "babelsberg", "--role", "booker", **theirs)
@@ -123,6 +124,7 @@ def test_a_tenant_and_its_key_are_made(theirs: dict[str, str]) -> None:
     assert "not shown again" in key.stderr
 
 
+@pytest.mark.on_one_postgres
 def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> None:
     with psycopg.connect(theirs["DATABASE_URL"]) as conn:
         create_tenant(conn, "nova", "Nova")
@@ -142,6 +144,7 @@ def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> Non
     assert limits("--default") == nothing
 
 
+@pytest.mark.on_one_postgres
 def test_a_keys_life_is_told_step_by_step(theirs: dict[str, str]) -> None:
     with psycopg.connect(theirs["DATABASE_URL"]) as conn:
         create_tenant(conn, "babelsberg", "Studio Babelsberg")
@@ -173,6 +176,7 @@ def test_a_keys_life_is_told_step_by_step(theirs: dict[str, str]) -> None:
         assert secret not in listed.stdout + shown.stdout + revoked.stdout
 
 
+@pytest.mark.on_one_postgres
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

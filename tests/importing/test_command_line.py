@@ -18,6 +18,8 @@ import pytest
 from infra.access import create_tenant
 from infra.database import Database
 
+pytestmark = pytest.mark.on_one_postgres
+
 REPOSITORY = Path(__file__).parents[2]
 SCHEDULE = """\
 what,where,from,to

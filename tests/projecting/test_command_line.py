@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
+
 from domain.booking_events import Booked
 from projections.asynchronous import Batch
 from projections.bookings.projecting import BOOKINGS
@@ -13,6 +15,8 @@ from tests.projecting.conftest import Projecting
 from tests.rebuilding.test_command_line import project, settings
 
 __all__ = ["settings"]
+
+pytestmark = pytest.mark.on_one_postgres
 
 
 async def _breaks(_: Batch) -> None:

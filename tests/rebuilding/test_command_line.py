@@ -22,6 +22,8 @@ from projections.catalogue import ASYNCHRONOUS
 from tests.engine.conftest import HOUR, NINE, book
 from tests.rebuilding.conftest import B2, STAGE, Tables, until
 
+pytestmark = pytest.mark.on_one_postgres
+
 REPOSITORY = Path(__file__).parents[2]
 LOSE_A_ROW = "delete from booking.reservation where tenant_id = %(tenant)s and booking_id = %(b2)s"
 
