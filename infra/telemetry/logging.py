@@ -28,6 +28,7 @@ _IN_TEXT = re.compile(
     r"|(?<=\b[Bb]earer )\S+"
 )
 _LOST_CONNECTIONS = ("error connecting", "reconnection attempt", "discarding closed connection")
+_OF_A_SOCKET = ('%s - "WebSocket ', "connection open", "connection closed")
 _IN_URL = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
 
 
@@ -71,8 +72,9 @@ def configure_logging(level: str = "INFO", form: Literal["console", "json"] = "c
     )
     # It goes on to describe tasks, with all that their exceptions say; these are told beside it.
     logging.getLogger("asyncio").addFilter(_first_line_only)
-    # Each request is logged once, by us and with its request id.
+    # Each request is logged once, by us and with its request id; and so is who signs in by socket.
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.error").addFilter(_tells_nothing_of_clients)
 
 
 def _last(form: Literal["console", "json"]) -> list[Processor]:
@@ -97,6 +99,12 @@ def _first_line_only(record: logging.LogRecord) -> bool:
     record.msg, *_ = record.getMessage().splitlines() or [""]
     record.args = ()
     return True
+
+
+def _tells_nothing_of_clients(record: logging.LogRecord) -> bool:
+    """Lets no line through with a client's address, or with what a WebSocket has carried."""
+    of_a_socket = str(record.msg).startswith(_OF_A_SOCKET)
+    return record.levelno > logging.DEBUG and not of_a_socket
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

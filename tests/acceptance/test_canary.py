@@ -1,6 +1,7 @@
 """No secret and no personal data in the log, whatever is sent, and whatever fails."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from itertools import count
 import httpx
 import psycopg
 import pytest
+from websockets.sync.client import connect
 
 from infra.postgres.embedded import SUPERUSER, EmbeddedPostgres
 from tests.acceptance.conftest import (
     DEMO_KEY,
+    PATIENCE_SECONDS,
     ROOT,
     House,
     Serving,
@@ -121,6 +124,17 @@ def send_everything(serving: Serving) -> None:
         assert raw.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def sign_in_by_socket(serving: Serving) -> None:
+    """As told, and with the token where it must not be."""
+    address = f"{serving.address}/socket.io/?EIO=4&transport=websocket".replace("http", "ws", 1)
+    for shown in (DEMO_KEY, TOKEN, ODD_TOKEN):
+        with connect(f"{address}&token={shown}") as websocket:
+            websocket.recv(timeout=PATIENCE_SECONDS)
+            websocket.send("40" + json.dumps({"token": shown}))
+            answer = str(websocket.recv(timeout=PATIENCE_SECONDS))
+            assert answer.startswith("40" if shown == DEMO_KEY else "44")
+
+
 def read_what_cannot_be_read(serving: Serving, owner: psycopg.Connection) -> None:
     with serving.client() as api:
         owner.execute("update booking.resource set kind = %s", [FAULT])
@@ -131,6 +145,11 @@ def read_what_cannot_be_read(serving: Serving, owner: psycopg.Connection) -> Non
 def logged(serving: Serving) -> list[str]:
     """All that was printed, but for the key of the demo, which whoever starts it is to see."""
     return [line for line in serving.printed if not line.startswith("API key of the tenant demo")]
+
+
+def clients_in(lines: list[str]) -> set[str]:
+    """The ports of all addresses; a client's address is personal data."""
+    return {port for line in lines for port in re.findall(r"127\.0\.0\.1:(\d+)", line)}
 
 
 @pytest.fixture
@@ -159,6 +178,7 @@ def test_no_canary_sings_in_the_log(faulty: tuple[House, psycopg.Connection]) ->
     for form in ("json", "console"):
         serving = house.open(LOG_FORMAT=form, **SETTINGS)
         send_everything(serving)
+        sign_in_by_socket(serving)
         read_what_cannot_be_read(serving, owner)
         assert serving.stop() == 0
         lines = logged(serving)
@@ -166,6 +186,7 @@ def test_no_canary_sings_in_the_log(faulty: tuple[House, psycopg.Connection]) ->
         assert len(lines) > 50
         singing = [line for line in lines if any(canary in line for canary in CANARIES)]
         assert singing == []
+        assert clients_in(lines) == {serving.address.rpartition(":")[2], "1"}
         for code in ("23514", "22P02"):  # both faults were met, and can be found out about
             assert any(code in line for line in lines)
 
