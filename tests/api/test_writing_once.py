@@ -1,16 +1,21 @@
 """Webhook endpoints and public links are made once under a key, however often that is asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
+from cryptography.exceptions import InvalidTag
 from httpx import Response
 from psycopg.rows import TupleRow
 from pydantic import JsonValue
 
+from api.services import Services
 from infra.database import Database
+from infra.engine import IdempotencyKey
+from infra.postgres.pool import reading
 from infra.webhooks.endpoints import MOST_ENDPOINTS
 from tests.api.conftest import Studio, assert_problem, new_booking, pointers
 
@@ -30,7 +35,7 @@ def endpoints_in(database: Database) -> int:
 
 
 @pytest.fixture
-async def paths(studio: Studio, database: Database) -> Paths:
+async def paths(studio: Studio) -> Paths:
     """Of an endpoint that was sent the first event, and of a resource that has a link."""
     stage = await studio.resource()
     endpoint = (await studio.post(ENDPOINTS, WANTED)).headers["location"]
@@ -89,19 +94,109 @@ async def test_what_was_answered_is_answered_whatever_has_happened_since(
 
 
 @asynccontextmanager
-async def held_up(database: Database) -> AsyncIterator[Callable[[int], object]]:
-    """Nobody can write endpoints; gives what waits until so many are held up by a lock."""
-    query = "select count(*) from pg_locks where not granted and database = %s::regclass::oid"
-    query = """
+async def held_up(database: Database) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Nobody can write endpoints; gives what waits until so many are held up by locks."""
+    waiting = """
         select count(*)
-          from pg_stat_activity
-         where datname = current_database() and wait_event_type = 'Lock'
+          from pg_locks
+          join pg_database on pg_database.oid = pg_locks.database
+         where datname = current_database() and not granted
     """
 
     async def held(number: int) -> None:
-        while rows(database, query) != [(number,)]:  # noqa: ASYNC110 - another process is asked
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(4):
+            while await asyncio.to_thread(rows, database, waiting) != [(number,)]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as owner:
         await owner.execute("lock table booking.webhook_endpoint in share row exclusive mode")
         yield held
+
+
+async def test_one_key_sent_by_many_at_once_makes_one(studio: Studio, database: Database) -> None:
+    async with asyncio.TaskGroup() as group, held_up(database) as held:
+        asked = [
+            group.create_task(studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")) for _ in range(4)
+        ]
+        await held(4)
+    answers = [each.result() for each in asked]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    assert endpoints_in(database) == 1
+
+
+async def test_a_command_that_took_the_key_meanwhile_keeps_it(
+    studio: Studio, database: Database
+) -> None:
+    body = new_booking([await studio.resource()])
+    async with asyncio.TaskGroup() as group, held_up(database) as held:
+        asked = group.create_task(studio.post(ENDPOINTS, WANTED, Idempotency_Key="k"))
+        await held(1)
+        booked = await studio.post("/v1/bookings", body, Idempotency_Key="k")
+    assert booked.status_code == 201
+    assert_problem(asked.result(), 422, "idempotency-key-reused")
+    assert endpoints_in(database) == 0
+    again = await studio.post("/v1/bookings", body, Idempotency_Key="k")
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_a_key_is_one_requests_whatever_that_does(
+    studio: Studio, other_studio: Studio
+) -> None:
+    body = new_booking([await studio.resource()])
+    assert (await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")).status_code == 201
+    refused = await studio.post("/v1/bookings", body, Idempotency_Key="k")
+    assert_problem(refused, 422, "idempotency-key-reused")
+    theirs = await other_studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert theirs.status_code == 201
+    assert "idempotent-replayed" not in theirs.headers
+
+
+async def test_the_secret_in_an_answer_is_kept_sealed(
+    studio: Studio, services: Services, database: Database
+) -> None:
+    made = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    [(kept,)] = rows(database, "select outcome::text from booking.receipt")
+    assert "sealed_body" in kept
+    for told in (
+        made.json()["secret"],
+        "whsec_",
+        "hooks.example",
+        b64encode(made.content).decode(),
+    ):
+        assert told not in kept
+
+    moved = "update booking.receipt set key = 'other' returning tenant_id, fingerprint"
+    [(tenant_id, fingerprint)] = rows(database, moved)
+    async with reading(services.pool, tenant_id) as conn:
+        with pytest.raises(InvalidTag):
+            await services.kept_answers.find(conn, tenant_id, IdempotencyKey("other", fingerprint))
+
+
+async def test_a_decided_refusal_is_kept_and_no_other(studio: Studio) -> None:
+    made = [await studio.post(ENDPOINTS, WANTED) for _ in range(MOST_ENDPOINTS)]
+    first = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert_problem(first, 409, "too-many-webhook-endpoints")
+    path = made[0].headers["location"]
+    assert (await studio.client.delete(path)).status_code == 204
+    again = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert again.content == first.content
+    assert again.headers["content-type"] == "application/problem+json"
+    assert again.headers["idempotent-replayed"] == "true"
+
+    missing = await studio.patch(path, {"enabled": False}, Idempotency_Key="unused")
+    assert_problem(missing, 404, "not-found")
+    anew = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="unused")
+    assert anew.status_code == 201
+
+
+async def test_an_expired_key_is_a_new_request(studio: Studio, database: Database) -> None:
+    first = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("update booking.receipt set recorded_at = now() - interval '24 hours 1 s'")
+    second = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert second.status_code == 201
+    assert second.json()["id"] != first.json()["id"]
+    again = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert again.content == second.content

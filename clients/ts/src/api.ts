@@ -623,7 +623,7 @@ export interface paths {
         put?: never;
         /**
          * Have events sent to an address
-         * @description Each event is posted as `GET /v1/events` shows it, signed as Standard Webhooks has it with the secret that is answered here, this once. An event may come more than once, always with the same `webhook-id`; those of one booking or resource come in order. Answer 2xx within 15 seconds. Whatever else is answered is sent again, for three days; 410 disables the endpoint. Sent twice, this makes two endpoints: there is no `Idempotency-Key`.
+         * @description Each event is posted as `GET /v1/events` shows it, signed as Standard Webhooks has it with the secret that is answered here, this once. An event may come more than once, always with the same `webhook-id`; those of one booking or resource come in order. Answer 2xx within 15 seconds. Whatever else is answered is sent again, for three days; 410 disables the endpoint. Under an `Idempotency-Key` it is made once, and whoever asks again is answered the same secret.
          */
         post: operations["makeWebhookEndpoint"];
         delete?: never;
@@ -2771,6 +2771,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -2812,6 +2814,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3523,6 +3527,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3562,6 +3568,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3639,6 +3647,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3677,6 +3687,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3757,6 +3769,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3792,6 +3806,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
