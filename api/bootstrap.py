@@ -1,7 +1,7 @@
 """The composition root: settings, pools, engine, app. Nothing else reads the environment."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 
@@ -27,6 +27,7 @@ from api.warming import warming
 from domain.ids import TenantId
 from infra.access import ApiKeys, BearerAuthenticator
 from infra.cache import LocalCache, running_answers
+from infra.circuit_watch import CircuitWatch
 from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
@@ -44,14 +45,16 @@ from infra.publishing.staleness import LAG_NAME
 from infra.refusals import RefusalKeeper, RefusalNotes
 from infra.refusals.refusal import RefusedCommand
 from infra.settings import CACHE_MEGABYTES, CLIENT_SECONDS, REQUESTS_AT_ONCE, load_settings
+from infra.telemetry.circuit_metrics import CircuitMetrics
 from infra.telemetry.lag_metrics import LagMetrics
 from infra.telemetry.logging import configure_logging
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.telemetry.webhook_metrics import WebhookMetrics
 from infra.usage import Counting, UsageKeeper
+from infra.watching import Watch
 from infra.webhooks.endpoints import WebhookEndpoints
-from infra.webhooks.figure_watch import FigureWatch
+from infra.webhooks.figures import read_figures
 from infra.webhooks.secrets import SecretSealing
 from projections.catalogue import ASYNCHRONOUS
 
@@ -95,7 +98,7 @@ async def running_services(
         psycopg.OperationalError: the server cannot be reached.
     """
     metrics = Metrics()
-    circuits = Circuits(metrics.circuit)
+    circuits = Circuits()
     guards = guards or Guards()
     draining = Draining()
     usage, tenant_metrics = Counting(), TenantMetrics()
@@ -136,8 +139,10 @@ async def running_services(
         followers = [*(each.name for each in ASYNCHRONOUS), LAG_NAME]
         lag_watch = LagWatch(running.pool, followers, time.monotonic)
         metrics.watch(LagMetrics(lag_watch.lags))
-        webhook_figures = FigureWatch(running.pool)
-        metrics.watch(WebhookMetrics(webhook_figures.figures))
+        webhook_figures = Watch[Mapping[str, float]](running.pool, read_figures, {})
+        metrics.watch(WebhookMetrics(webhook_figures.known))
+        circuit_watch = CircuitWatch(running.pool)
+        metrics.watch(CircuitMetrics(circuits.states, circuit_watch.circuits))
         metrics.watch_queue(running.queue.waiting)
         limits = LimitsOfTenants(running.pool, guards.limits, time.monotonic)
         api_keys = ApiKeys(running.pool)
@@ -147,6 +152,7 @@ async def running_services(
         await stack.enter_async_context(api_keys.last_uses.written())
         await stack.enter_async_context(lag_watch.running())
         await stack.enter_async_context(webhook_figures.running())
+        await stack.enter_async_context(circuit_watch.running())
         await stack.enter_async_context(feed.running(runtime_dsn))
         door = await stack.enter_async_context(
             running_sockets(
@@ -171,6 +177,7 @@ async def running_services(
             authenticator=authenticator,
             metrics=metrics,
             circuits=circuits,
+            circuit_watch=circuit_watch,
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(running.secrets.cursor),
             fingerprints=Fingerprints(running.secrets.request_fingerprint),

@@ -1,6 +1,7 @@
 """The composition root of a process, or of a part of one, that follows the logs of all tenants."""
 
 import time
+from functools import partial
 
 from api.sending import keep_sending
 from infra.circuits import Circuits
@@ -9,10 +10,12 @@ from infra.postgres.pool import Pool, open_pool
 from infra.projecting import ProjectionRunner
 from infra.projecting.runner import TENANTS_AT_ONCE
 from infra.settings import Settings
+from infra.told_circuits import telling, told_of
 from projections.catalogue import ASYNCHRONOUS
 
-_OF_PUBLIC_PAGES = 2
-"""Connections: with one, what has changed is counted; with one, the CDN is waited for."""
+_OF_PUBLIC_PAGES = 3
+"""Connections: with one, what has changed is counted; with one, the CDN is waited for; with one, it
+is told how that does."""
 
 
 async def follow_logs(runtime_dsn: str, settings: Settings) -> None:
@@ -59,13 +62,17 @@ async def _keep_cdn_fresh(pool: Pool, runtime_dsn: str, settings: Settings) -> N
     from infra.cdn.cloudflare import Cloudflare  # noqa: PLC0415
     from infra.publishing.following import PublicPageFollower  # noqa: PLC0415
 
-    async with Cloudflare.reached(
-        settings.cloudflare_api, zone_id, token.get_secret_value()
-    ) as cloudflare:
+    circuits = Circuits()
+    async with (
+        Cloudflare.reached(
+            settings.cloudflare_api, zone_id, token.get_secret_value()
+        ) as cloudflare,
+        telling(pool, partial(told_of, circuits)),
+    ):
         await PublicPageFollower(
             pool,
             cloudflare,
-            circuits=Circuits(),
+            circuits=circuits,
             purges_a_minute=settings.cloudflare_purges_a_minute,
             clock=time.monotonic,
         ).run(runtime_dsn)

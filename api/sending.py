@@ -14,6 +14,7 @@ from infra.kept_secrets import master_key_of
 from infra.log.reader import RecordedEvent
 from infra.postgres.pool import open_pool
 from infra.settings import Settings
+from infra.told_circuits import Told, telling
 from infra.webhooks.places import IN_ALL
 from infra.webhooks.posting import open_poster
 from infra.webhooks.secrets import SecretSealing
@@ -23,6 +24,7 @@ from infra.wrapped_secrets import open_secrets
 log = structlog.get_logger(__name__)
 
 CONNECTIONS = 4
+ENDPOINTS = "webhook endpoints"  # all of them, of all tenants: there is no circuit for each
 AGAIN_SECONDS = 5.0
 
 
@@ -46,7 +48,9 @@ async def send_webhooks(runtime_dsn: str, settings: Settings) -> None:
             open_poster(anywhere=settings.webhooks_anywhere, connections=IN_ALL)
         )
         sealing = SecretSealing(secrets.webhook_secret_sealing)
-        await WebhookSender(pool, poster, sealing, cloud_event_bytes).run(runtime_dsn)
+        sender = WebhookSender(pool, poster, sealing, cloud_event_bytes)
+        async with telling(pool, lambda: {ENDPOINTS: Told.of_many(sender.left_alone)}):
+            await sender.run(runtime_dsn)
 
 
 async def keep_sending(runtime_dsn: str, settings: Settings) -> None:

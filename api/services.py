@@ -16,6 +16,7 @@ from api.publishing import PublicPages
 from api.readiness import Readiness
 from infra.access import Authenticator
 from infra.cache import Answers
+from infra.circuit_watch import CircuitWatch
 from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
@@ -48,6 +49,7 @@ class Services:
         authenticator: finds out who asks.
         metrics: what the process tells about itself.
         circuits: to all that it calls outside.
+        circuit_watch: the circuits of processes that answer no requests.
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
@@ -83,6 +85,7 @@ class Services:
     authenticator: Authenticator
     metrics: Metrics
     circuits: Circuits
+    circuit_watch: CircuitWatch
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints

@@ -10,7 +10,7 @@ from contextvars import Context
 
 import structlog
 
-from infra.circuit_breaker import Changed, CircuitBreaker, State
+from infra.circuit_breaker import CircuitBreaker, State
 
 log = structlog.get_logger(__name__)
 
@@ -18,16 +18,12 @@ log = structlog.get_logger(__name__)
 class Circuits:
     """The circuits of one process. Belongs to one event loop."""
 
-    def __init__(
-        self, changed: Changed | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """There is none yet.
 
         Args:
-            changed: is told of each circuit's state: when it is made, and when that changes.
             clock: seconds that never go backwards.
         """
-        self._changed = changed
         self._clock = clock
         self._breakers: dict[str, tuple[CircuitBreaker, tuple[int, float]]] = {}
 
@@ -51,10 +47,9 @@ class Circuits:
                 failures=failures,
                 pause_seconds=pause_seconds,
                 clock=self._clock,
-                changed=self._change,
+                changed=_log_change,
             )
             self._breakers[name] = breaker, numbers
-            self._tell(name, breaker.state)
         breaker, given = self._breakers[name]
         if given != numbers:
             raise ValueError(f"the circuit {name} opens after {given}, not after {numbers}")
@@ -64,12 +59,8 @@ class Circuits:
         """Tell how each of them is; one that is open stays so until somebody tries again."""
         return {name: breaker.state for name, (breaker, _) in self._breakers.items()}
 
-    def _change(self, name: str, state: State) -> None:
-        say = log.warning if state == "open" else log.info
-        # In a context of its own: the line is about all, not about whoever found it out.
-        Context().run(say, "circuits.changed", circuit=name, state=state)
-        self._tell(name, state)
 
-    def _tell(self, name: str, state: State) -> None:
-        if self._changed is not None:
-            self._changed(name, state)
+def _log_change(name: str, state: State) -> None:
+    say = log.warning if state == "open" else log.info
+    # In a context of its own: the line is about all, not about whoever found it out.
+    Context().run(say, "circuits.changed", circuit=name, state=state)

@@ -29,6 +29,7 @@ from infra.exporting import (
 from infra.object_storage import Writable, open_store
 from infra.people import exported_people
 from infra.settings import Settings
+from infra.told_circuits import told_after_export
 
 export = typer.Typer(
     help="Exports: what is kept of a tenant, as CSV, JSON Lines or Parquet.", no_args_is_help=True
@@ -159,7 +160,7 @@ def _export(
         count = 0
         with (
             opened_export(database.runtime_dsn, contents, tenant_id, window) as exported,
-            _destination(settings, out, key) as file,
+            _destination(settings, database.runtime_dsn, out, key) as file,
             writing(contents.columns, kept_as, file) as write,
         ):
             for page in exported.pages:
@@ -174,12 +175,16 @@ def _export(
 
 
 @contextmanager
-def _destination(settings: Settings, out: Path | None, key: str | None) -> Iterator[Writable]:
+def _destination(
+    settings: Settings, runtime_dsn: str, out: Path | None, key: str | None
+) -> Iterator[Writable]:
     if key is None:
         with written_file(out) as file:
             yield file
         return
     if out is not None:
         raise CannotWrite("--out and --store are two places. Take one of them.")
-    with open_store(settings, Circuits()).writing(key) as kept:
+    circuits = Circuits()
+    store = open_store(settings, circuits)
+    with told_after_export(runtime_dsn, circuits), store.writing(key) as kept:
         yield kept

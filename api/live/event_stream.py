@@ -118,7 +118,7 @@ class EventStream:
 
 
 def snapshot_required(room: Room, position: int) -> bytes:
-    """Write that the client was away too long, and has to read everything anew.
+    """Write that the client cannot go on from where it was, and has to read everything anew.
 
     Args:
         room: that it wanted to go on in.

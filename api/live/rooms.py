@@ -39,25 +39,21 @@ async def room_of(
     return room
 
 
-async def can_go_on(feed: TenantFeed, after: int | None, pointer: str) -> bool:
+async def can_go_on(feed: TenantFeed, after: int | None) -> bool:
     """Sees whether a client that has heard everything up to a position can go on from there.
 
     Args:
         feed: of its tenant.
         after: the position; None for now, where everything known of the log is told first.
-        pointer: to where it has said so.
 
     Returns:
-        Whether it can; not if that is too long ago.
+        Whether it can; not if that is too long ago, nor if the log has not come that far: it was
+        restored from a backup.
 
     Raises:
-        ProblemError: the log has not come that far (validation-failed).
         Overloaded: the database could not be asked in time.
     """
     if after is None:
         await feed.current(CATCH_UP_SECONDS)
         return True
-    if not await feed.reached(after, CATCH_UP_SECONDS):
-        message = f"Expected a position that the log has reached: at most {feed.position}"
-        raise ProblemError(validation_failed(FieldError(pointer=pointer, message=message)))
-    return await feed.reach(after)
+    return await feed.reached(after, CATCH_UP_SECONDS) and await feed.reach(after)

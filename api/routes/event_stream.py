@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.admission import Admission
 from api.call import Call, call_of
-from api.headers import LAST_EVENT_ID, MAX_POSITION, read_last_event_id
+from api.headers import MAX_POSITION, read_last_event_id
 from api.live.event_stream import EventStream, snapshot_required
 from api.live.rooms import can_go_on, room_of
 from api.openapi import headers, kinds
@@ -40,9 +40,9 @@ router = APIRouter(route_class=StrictRoute)
         "for as long as the client listens. `change` tells of one event, with the booking or "
         "resource as it is then, and with what was taken and freed; a message that names a later "
         "`prev` than the last position known shows that something was lost. `heartbeat` tells "
-        "every few seconds where the room should be. After `snapshot_required`, or after more than "
-        "5,000 events away, read anew and listen from the Event-Position of that answer. Without "
-        "a position: from now on.",
+        "every few seconds where the room should be. `snapshot_required` comes to who was "
+        "away for more than 5,000 events, or knows of more than the log has: read anew, and listen "
+        "from the Event-Position of that answer. Without a position: from now on.",
         permission=Permission.READ,
         takes=(headers.TAKES_LAST_EVENT_ID,),
         answer=Answer(
@@ -94,10 +94,9 @@ async def listen(
     room = await room_of(services, tenant_id, resource_id, booking_id)
     feed = await services.feed.follow(tenant_id)
     known = last if last is not None else after
-    pointer = "/query/after" if last is None else f"/header/{LAST_EVENT_ID}"
     if call.without_body:
         return Response(headers=_HEADERS, media_type=_MEDIA_TYPE)
-    if not await can_go_on(feed, known, pointer):
+    if not await can_go_on(feed, known):
         over = snapshot_required(room, feed.position)
         return Response(over, headers=_HEADERS, media_type=_MEDIA_TYPE)
     stream = EventStream(feed, room, services.draining, lambda: _may_listen(services, call))

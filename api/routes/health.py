@@ -20,6 +20,7 @@ from api.schemas.health import READY, LivenessBody, ReadinessBody
 from api.services import METRICS_PATH, services_of
 from api.strict_route import StrictRoute
 from infra.projecting.lag_watch import WatchedLag
+from infra.told_circuits import ToldCircuit
 
 RETRY_SECONDS = 2
 
@@ -72,6 +73,7 @@ async def ready(request: Request) -> Response:
             "checks": checks,
             "projections": _told(services.lag_watch.lags()),
             "circuits": dict(services.circuits.states()),
+            "circuits_elsewhere": _told_elsewhere(services.circuit_watch.circuits()),
         }
         return Response(to_json(body), media_type="application/json")
     return problem_response(
@@ -121,3 +123,14 @@ def _told(lags: Sequence[WatchedLag]) -> dict[str, JsonValue]:
         }
         for each in lags
     }
+
+
+def _told_elsewhere(circuits: Sequence[ToldCircuit]) -> dict[str, dict[str, JsonValue]]:
+    told: dict[str, dict[str, JsonValue]] = {}
+    for each in circuits:
+        told.setdefault(each.process, {})[each.circuit] = {
+            "state": each.state,
+            "left_alone": each.left_alone,
+            "age_seconds": round(each.age, 3),
+        }
+    return told

@@ -7,7 +7,6 @@ from contextlib import suppress
 from uuid import UUID
 
 import structlog
-from psycopg import Error
 
 from domain.ids import TenantId
 from infra.errors import Overloaded
@@ -171,7 +170,7 @@ class TenantFeed:
             after: the position; after the end of the log there is nothing to tell.
 
         Returns:
-            Whether it is remembered; not if it is too long ago.
+            Whether it is remembered; not if it is too long ago, or cannot be read.
 
         Raises:
             Overloaded: the database could not be asked in time.
@@ -182,7 +181,13 @@ class TenantFeed:
             while self.begin > after:
                 if self.position - begin > MOST_REMEMBERED:
                     return False
-                await self._remember_back_to(max(begin, self.begin - EVENTS_AT_ONCE))
+                try:
+                    await self._remember_back_to(max(begin, self.begin - EVENTS_AT_ONCE))
+                except Overloaded:
+                    raise
+                except Exception as error:  # who asks reads anew, as after a long absence
+                    log.exception("feed.cannot_read", error=type(error).__name__, after=begin)
+                    return False
         return True
 
     async def _remember_back_to(self, begin: int) -> None:
@@ -267,9 +272,10 @@ class TenantFeed:
             except Overloaded as error:
                 log.warning("feed.cannot_look", error=type(error).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
-            except (Error, LookupError, ValueError) as error:
-                # A newer program's event, say. Nobody is told anything wrong meanwhile: who wants
-                # to know how it is sees that more is known than was told, and asks the database.
+            except Exception as error:
+                # A newer program's event, say; whatever it is, following goes on. Nobody is told
+                # anything wrong meanwhile: who wants to know how it is sees that more is known than
+                # was told, and asks the database.
                 log.exception("feed.cannot_read", error=type(error).__name__, after=self.position)
                 await asyncio.sleep(AGAIN_SECONDS)
             await asyncio.sleep(GATHER_SECONDS)

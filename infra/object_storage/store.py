@@ -43,7 +43,7 @@ RETRIES: "RetryConfig" = {
     },
 }
 
-FAILURES, PAUSE_SECONDS = 2, 30.0
+FAILURES, PAUSE_SECONDS = 1, 30.0
 """Uploads that failed, with all their retries, after which the store is left alone; how long."""
 
 _KEY = re.compile(r"(?!\.\.?(?:/|$))[^/\x00-\x1f]+(?:/(?!\.\.?(?:/|$))[^/\x00-\x1f]+)*")

@@ -10,8 +10,6 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
 
-from infra.circuit_breaker import State
-
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _HTTP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0)
 _BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -62,13 +60,6 @@ class Metrics:
             ["outcome"],
             registry=self._registry,
         )
-        self._circuits = Gauge(
-            "booking_circuit_open",
-            "Whether another service is left alone, since it did not answer.",
-            ["circuit"],
-            registry=self._registry,
-        )
-
         self._rate_limited = Counter(
             "booking_rate_limited",
             "Requests refused by a rate limit.",
@@ -166,15 +157,6 @@ class Metrics:
     def webhook(self, outcome: str) -> None:
         """A webhook came, and this became of it."""
         self._webhooks.labels(outcome).inc()
-
-    def circuit(self, name: str, state: State) -> None:
-        """The circuit to another service changed its state.
-
-        Args:
-            name: of the service; one that is set, never one that a client could choose.
-            state: the new one. While it is tried again it still counts as open.
-        """
-        self._circuits.labels(name).set(state != "closed")
 
     def exposition(self) -> bytes:
         """Gives all figures in Prometheus' text format."""

@@ -1,10 +1,14 @@
 """How an endpoint does, as one sender knows it: whether to send there now, and how much."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
 from infra.circuit_breaker import CircuitBreaker, State
+from infra.webhooks.line import Line
 from infra.webhooks.places import OF_AN_ENDPOINT
 from infra.webhooks.posting import Posted
 
@@ -14,6 +18,14 @@ FAILURES = 5
 PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0
 """For which an endpoint may ask to be left alone as a whole; a single message may wait longer."""
+
+_ENABLED = """
+    select tenant_id, endpoint_id
+      from booking.webhook_endpoint
+      join unnest(%(tenants)s::uuid[], %(endpoints)s::uuid[]) asked (tenant_id, endpoint_id)
+     using (tenant_id, endpoint_id)
+     where enabled
+"""
 
 
 class Failed(Exception):
@@ -112,3 +124,18 @@ class Health:
     def _changed(self, _name: str, state: State) -> None:
         if state == "open":
             self._until = max(self._until, self._clock() + PAUSE_SECONDS)
+
+
+async def enabled_of(conn: AsyncConnection[TupleRow], lines: Collection[Line]) -> set[Line]:
+    """Tells which endpoints are still sent to: the health of others is nobody's concern.
+
+    Args:
+        conn: of the role `booking_projector`.
+        lines: the endpoints.
+    """
+    asked = {
+        "tenants": [line.tenant_id for line in lines],
+        "endpoints": [line.endpoint_id for line in lines],
+    }
+    found = await (await conn.execute(_ENABLED, asked)).fetchall()
+    return {Line(tenant_id, endpoint_id) for tenant_id, endpoint_id in found}

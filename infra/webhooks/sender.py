@@ -21,7 +21,7 @@ from infra.log.reader import RecordedEvent
 from infra.postgres.listening import listen
 from infra.postgres.pool import Pool
 from infra.webhooks.figures import Figures
-from infra.webhooks.health import Failed, Health, delivered
+from infra.webhooks.health import Failed, Health, delivered, enabled_of
 from infra.webhooks.line import Line
 from infra.webhooks.messages import (
     LENT,
@@ -122,6 +122,11 @@ class WebhookSender:
         self._room = asyncio.Event()
         self._is_ending = False
 
+    @property
+    def left_alone(self) -> int:
+        """How many endpoints do not answer, or have asked for it, as this sender knows."""
+        return sum(health.is_left_alone for health in self._health.values())
+
     async def run(self, dsn: str) -> None:
         """Sends until cancelled; what is under way then is sent again by another sender.
 
@@ -155,11 +160,14 @@ class WebhookSender:
 
     async def _look_at_all(self) -> None:
         await self._look(None)
-        for line in [line for line in self._health if line not in self._working]:
-            if self._health[line].is_good:
-                del self._health[line]  # nothing to remember
+        remembered = [*self._health]
         async with self._pool.connection() as conn:
             await self._figures.keep(conn)
+            enabled = await enabled_of(conn, remembered)
+        gone = {*remembered} - enabled
+        for line in [line for line in self._health if line not in self._working]:
+            if line in gone or self._health[line].is_good:
+                del self._health[line]  # nothing to remember
 
     async def _purge(self) -> None:
         if purged := await purge_messages(self._pool):
@@ -226,8 +234,9 @@ class WebhookSender:
             if not under_way:
                 return working.woken
         elif not under_way:
-            if not at_most:
-                return False  # it is left alone: a later look at all of them tries
+            if not at_most:  # it is left alone: a later look at all of them tries
+                working.woken = False
+                return False
             await room.wait()
             return True
         await working.moved.wait()

@@ -59,7 +59,8 @@ class Place:
         ready = await self.studio.with_key(None).get("/readyz")
         assert ready.status_code == 200, ready.text
         state = str(ready.json()["circuits"][circuit])
-        told = f'booking_circuit_open{{circuit="{circuit}"}} {float(state != "closed")}\n'
+        labels = f'{{circuit="{circuit}",process="server"}}'
+        told = f"booking_circuit_open{labels} {float(state != 'closed')}\n"
         assert told in (await self.studio.get("/metrics")).text
         return state
 

@@ -46,3 +46,25 @@ def test_an_export_goes_to_standard_output_or_the_store_and_never_in_part(
     assert "Traceback" not in failed.stderr
     assert file.read_text() == printed.stdout
     assert [path.name for path in file.parent.iterdir()] == ["events.jsonl"]
+
+
+def test_what_an_export_found_out_about_the_store_is_kept(
+    exported_ground: Ground, settings: dict[str, str], tmp_path: Path
+) -> None:
+    def told_after(key: str, status: int) -> tuple[str, int]:
+        ended = booking(
+            *("export", "events", "--tenant", "nova", "--format", "jsonl", "--store", key),
+            **settings,
+        )
+        assert ended.returncode == status, ended.stderr
+        assert "Traceback" not in ended.stderr
+        with psycopg.connect(exported_ground.database.owner_dsn) as owner:
+            [told] = owner.execute(
+                "select state, left_alone from booking.told_circuit where process = 'export'"
+            ).fetchall()
+            return told
+
+    (tmp_path / "a").touch()
+    assert told_after("a/in-the-place-of-a-folder", 2) == ("open", 1)
+    assert told_after("../no-key", 2) == ("open", 1)
+    assert told_after("a", 0) == ("closed", 0)

@@ -32,6 +32,7 @@ BEYOND_TENANTS: Mapping[str, str] = {
     "account": "a user of an issuer, perhaps of several tenants or of none yet; no tenant's to see",
     "webhook_delivery": "whoever sends a webhook names no tenant; no tenant's to see",
     "wrapped_secret": "a secret of the installation, which no tenant may see",
+    "told_circuit": "how things outside do; its names are the program's",
     "webhook_figure": "what senders of webhooks do, summed up over all tenants",
 }
 KEYS_ACROSS_TENANTS: Mapping[str, str] = {
@@ -201,6 +202,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         "analyst": "own select(tenant_id,seq,recorded_at)",
     },
     "tenant_limit": {"api": "own select"},
+    "told_circuit": {
+        "background": "all select insert update",
+        "projector": "all select insert update delete",
+    },
     "usage": {
         "api": "own select",
         "background": "all select insert update(commands,events,queries,seconds,refused)",

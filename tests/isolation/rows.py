@@ -134,6 +134,11 @@ ROWS: Mapping[str, LiteralString] = {
         insert into booking.webhook_figure values ('delivered', 1, '2027-03-01Z')
         on conflict do nothing
     """,
+    "told_circuit": """
+        insert into booking.told_circuit
+        values ('projector', %(id)s, 'Cloudflare', 'open', 1, '2027-03-01Z', '2027-03-01Z')
+        on conflict do nothing
+    """,
     "tenant_limit": "insert into booking.tenant_limit (tenant_id, rate) values (%(tenant)s, 50)",
     "usage": "insert into booking.usage values (%(tenant)s, '2027-03-01', 1, 1, 1, 0.5, 0)",
     "projection_checkpoint": """

@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 
 from domain.ids import TenantId
 from infra import redis_circuit
-from infra.circuit_breaker import State
 from infra.circuits import Circuits
 from infra.limits import Allowance, Limiter, Limits, LimitsOfTenants
 from infra.limits.allowance import limits_of
@@ -147,8 +146,7 @@ async def test_while_redis_is_down_each_process_counts_for_itself_and_then_all_t
     breakable: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_circuit, "REST_SECONDS", 0.2)
-    states: list[State] = []
-    circuits = Circuits(lambda _, state: states.append(state))
+    circuits = Circuits()
     async with buckets_in_redis(breakable.url, circuits) as shared:
         limiter = Limiter(cast("LimitsOfTenants", Fixed(SLOW)), time.monotonic, shared)
         waits = [await wait_of(limiter, "key:1") for _ in range(3)]
@@ -158,11 +156,11 @@ async def test_while_redis_is_down_each_process_counts_for_itself_and_then_all_t
             waits = [await wait_of(limiter, "key:1") for _ in range(50)]
         assert [bool(wait) for wait in waits] == [False] * 2 + [True] * 48
         assert [line["event"] for line in log] == ["limits.redis_away", "circuits.changed"]
-        assert states == ["closed", "open"]
+        assert circuits.states() == {"Redis": "open"}
         breakable.start()
         await asyncio.sleep(0.25)  # the rest that Redis is given
         assert not await wait_of(limiter, "key:2")
-        assert states == ["closed", "open", "half-open", "closed"]
+        assert circuits.states() == {"Redis": "closed"}
         with Redis.from_url(breakable.url, decode_responses=True) as client:
             assert f"booking:limits:1:{{{STUDIO}}}:key:2" in client.keys()  # noqa: SIM118
 

@@ -1,6 +1,8 @@
 """The feed: what a listener takes, from wherever it begins, is the log of its room."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -9,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
 from structlog.testing import capture_logs
 
 from domain.commands import Amend, Cancel, Confirm, Reschedule
@@ -267,6 +270,8 @@ async def test_what_is_too_long_ago_is_not_reached_and_what_is_not_is(
     assert followed.begin == BLOCK
     with pytest.raises(LookupError):
         followed.since(1, Room("booking", booking.id))
+    with altered(studio, 3, "metadata", "7"):
+        assert not await followed.reach(1)
     assert await followed.reach(1)
     assert followed.begin == 0
     told = followed.since(1, Room("booking", booking.id))
@@ -299,20 +304,39 @@ async def test_another_tenants_events_reach_no_listener(
     assert listening[0].taken[0].topic == "resource.registered"
 
 
+@contextmanager
+def altered(studio: Studio, seq: int, column: str, strange: str) -> Iterator[None]:
+    """An event is there that nobody can read."""
+    named = Identifier(column)
+    with psycopg.connect(studio.owner_dsn, autocommit=True) as conn:
+        [[known]] = conn.execute(
+            SQL("select {}::text from booking.event where seq = %s").format(named), [seq]
+        )
+        change = SQL("update booking.event set {} = %s where seq = %s").format(named)
+        conn.execute(change, [strange, seq])
+        yield
+        conn.execute(change, [known, seq])
+
+
+@pytest.mark.parametrize(("column", "strange"), [("topic", "booking.painted"), ("metadata", "7")])
 async def test_an_event_that_cannot_be_read_is_told_to_nobody_and_known_to_be_missing(
-    running: RunningEngine, studio: Studio, database: Database, monkeypatch: pytest.MonkeyPatch
+    running: RunningEngine,
+    studio: Studio,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
+    strange: str,
 ) -> None:
     monkeypatch.setattr("infra.live.feed.BEGIN_SECONDS", 0.1)
     await studio.booked(book(await studio.resource()))
-    with psycopg.connect(studio.owner_dsn, autocommit=True) as conn, capture_logs() as lines:
-        conn.execute("update booking.event set topic = 'booking.painted' where seq = 2")
+    with capture_logs() as lines:
         async with feed_of(running, database) as fresh:
-            with pytest.raises(Overloaded):
-                await fresh.follow(studio.tenant_id)
-            blind = fresh.followed(studio.tenant_id)
-            assert blind is not None
-            assert not await blind.current(0.1)
-            conn.execute("update booking.event set topic = 'booking.booked' where seq = 2")
+            with altered(studio, 2, column, strange):
+                with pytest.raises(Overloaded):
+                    await fresh.follow(studio.tenant_id)
+                blind = fresh.followed(studio.tenant_id)
+                assert blind is not None
+                assert not await blind.current(0.1)
             assert await blind.current(SOON)
     assert any(line["event"] == "feed.cannot_read" for line in lines)
 

@@ -1,5 +1,6 @@
 """Endpoints by API: who may, what is refused, and what the metrics tell of them all."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from api.schemas.webhook_endpoint_bodies import (
 from api.services import Services
 from domain.ids import TenantId
 from infra.database import Database
+from infra.watching import Watch
 from infra.webhooks.endpoints import MOST_ENDPOINTS, MOST_SECRETS
-from infra.webhooks.figure_watch import FigureWatch
+from infra.webhooks.figures import read_figures
 from infra.webhooks.health import FAILURES, PAUSE_SECONDS, Failed, Health, delivered
 from infra.webhooks.line import Line
 from infra.webhooks.places import Places
@@ -119,9 +121,9 @@ async def test_the_metrics_tell_outcomes_disabled_endpoints_and_lag(
         await bad.once(lambda told: not told["enabled"])
         await slow.once(lambda told: told["failing_since"] is not None)
         await sender._look_at_all()
-    watch = FigureWatch(services.pool)
+    watch = Watch[Mapping[str, float]](services.pool, read_figures, {})
     await watch.look()
-    figures = watch.figures()
+    figures = watch.known()
     assert {name: figures[name] for name in ("delivered", "disabled", "lag_events")} == {
         "delivered": 1, "disabled": 1, "lag_events": 1,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from structlog.typing import EventDict
 from api.schemas.events import CloudEventBody
 from infra.database import Database
 from tests.api.conftest import Studio
-from tests.webhooks.conftest import Hook, Senders, execute, hook, lifted, once
+from tests.webhooks.conftest import Hook, Json, Senders, execute, hook, lifted, once
 from tests.webhooks.receiver import Received, Receiver
 
 
@@ -152,6 +152,27 @@ async def test_who_asks_to_be_left_alone_is(
             )
             assert again - tried >= timedelta(seconds=119)
         assert [health.at_most for health in sender._health.values()] == [0, 0]
+
+
+async def test_those_that_are_left_alone_are_counted_while_they_are_sent_to(
+    studio: Studio, receiver: Receiver, sending: Senders
+) -> None:
+    receiver.answers(503, Retry_After="600")
+    one, other = await hook(studio, receiver.url), await hook(studio, receiver.url)
+    async with sending() as sender:
+
+        async def counted() -> Json:
+            return {"left_alone": sender.left_alone, "worked_on": len(sender._working)}
+
+        await studio.resource()
+        await once(counted, lambda told: told["left_alone"] == 2)
+        await studio.resource()  # of which nothing is sent: nobody works on them meanwhile
+        await sender._look_at_all()
+        await once(counted, lambda told: not told["worked_on"])
+        await studio.client.delete(one.path)
+        await once(counted, lambda told: told["left_alone"] == 1)
+        await other.change(enabled=False)
+        await once(counted, lambda told: told["left_alone"] == 0)
 
 
 async def test_410_disables_at_once_with_a_notice_and_nothing_is_lost(

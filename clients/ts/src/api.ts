@@ -417,7 +417,7 @@ export interface paths {
         };
         /**
          * Listen to changes
-         * @description Server-Sent Events: what the log has after the position, and what it gets, for as long as the client listens. `change` tells of one event, with the booking or resource as it is then, and with what was taken and freed; a message that names a later `prev` than the last position known shows that something was lost. `heartbeat` tells every few seconds where the room should be. After `snapshot_required`, or after more than 5,000 events away, read anew and listen from the Event-Position of that answer. Without a position: from now on.
+         * @description Server-Sent Events: what the log has after the position, and what it gets, for as long as the client listens. `change` tells of one event, with the booking or resource as it is then, and with what was taken and freed; a message that names a later `prev` than the last position known shows that something was lost. `heartbeat` tells every few seconds where the room should be. `snapshot_required` comes to who was away for more than 5,000 events, or knows of more than the log has: read anew, and listen from the Event-Position of that answer. Without a position: from now on.
          */
         get: operations["streamEvents"];
         put?: never;
@@ -1064,6 +1064,18 @@ export interface components {
             /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description The circuits of one name, as a process knows them that answers no requests. */
+        CircuitElsewhereBody: {
+            /**
+             * @description Whether calls pass. Of several, the worst; of `export`, whether the store took the last one.
+             * @enum {string}
+             */
+            state: "closed" | "open" | "half-open";
+            /** @description How many of them are not `closed`. */
+            left_alone: number;
+            /** @description How long ago it was told. */
+            age_seconds: number;
+        };
         /** @description What occupies the resource for one period. */
         ClaimBody: {
             /**
@@ -1384,6 +1396,12 @@ export interface components {
             /** @description Each service outside that this process calls: `closed` where calls pass, `open` where it is left alone since it did not answer, `half-open` while one call tries. None of them makes a process unready. */
             circuits: {
                 [key: string]: "closed" | "open" | "half-open";
+            };
+            /** @description Likewise, of processes that answer no requests: by the kind of process, as they were told last. What is not told again is left out after a while. */
+            circuits_elsewhere: {
+                [key: string]: {
+                    [key: string]: components["schemas"]["CircuitElsewhereBody"];
+                };
             };
         };
         /** @description Why; the whole body may be left out. */

@@ -53,17 +53,24 @@ class Door:
     clock: Clock = field(default_factory=Clock)
     wall_clock: Clock = field(default_factory=Clock)
     admission: Admitting = field(default_factory=Admitting)
-    states: list[str] = field(default_factory=list)
+    circuits: Circuits = field(init=False)
     authenticator: TokenAuthenticator = field(init=False)
 
     def __post_init__(self) -> None:
         self.wall_clock.seconds = NOW
+        self.circuits = Circuits(self.clock)
+
+    @property
+    def circuit(self) -> str:
+        """How the one to the issuer is."""
+        [state] = self.circuits.states().values()
+        return state
 
     async def open(self, configured: TokenIssuer) -> None:
         running = token_authenticators(
             [configured],
             self.admission,
-            circuits=Circuits(lambda _, state: self.states.append(state), self.clock),
+            circuits=self.circuits,
             clock=self.clock,
             wall_clock=self.wall_clock,
         )
