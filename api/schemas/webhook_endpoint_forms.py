@@ -77,10 +77,8 @@ class EndpointForm(Form):
     description: Description = Field(
         default="", description="Your own words.", examples=["The crew planner"]
     )
-    after: Number | None = Field(
+    after: Annotated[Number, Field(ge=0, le=HIGHEST_POSITION)] | None = Field(
         default=None,
-        ge=0,
-        le=HIGHEST_POSITION,
         description="The position before the first event that is sent, 0 for the whole log; where "
         "it is null or absent, events from now on are.",
         examples=[3],
