@@ -94,12 +94,14 @@ async def test_what_was_answered_is_answered_whatever_has_happened_since(
 
 
 @asynccontextmanager
-async def held_up(database: Database) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
-    """Nobody can write endpoints; gives what waits until so many are held up by locks."""
+async def held_up(
+    database: Database, lock: str = "lock table booking.webhook_endpoint in exclusive mode"
+) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Somebody has a lock; gives what waits until so many are held up."""
     waiting = """
         select count(*)
           from pg_locks
-          join pg_database on pg_database.oid = pg_locks.database
+          join pg_stat_activity using (pid)
          where datname = current_database() and not granted
     """
 
@@ -109,7 +111,7 @@ async def held_up(database: Database) -> AsyncIterator[Callable[[int], Awaitable
                 await asyncio.sleep(0.01)
 
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as owner:
-        await owner.execute("lock table booking.webhook_endpoint in share row exclusive mode")
+        await owner.execute(lock.encode())
         yield held
 
 
@@ -139,6 +141,17 @@ async def test_a_command_that_took_the_key_meanwhile_keeps_it(
     assert endpoints_in(database) == 0
     again = await studio.post("/v1/bookings", body, Idempotency_Key="k")
     assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_a_key_is_not_taken_while_commands_are_decided(
+    studio: Studio, database: Database
+) -> None:
+    deciding = "select from booking.tenant_head for update"
+    async with asyncio.TaskGroup() as group, held_up(database, deciding) as held:
+        asked = group.create_task(studio.post(ENDPOINTS, WANTED, Idempotency_Key="k"))
+        await held(1)
+        assert rows(database, "select from booking.receipt") == []
+    assert asked.result().status_code == 201
 
 
 async def test_a_key_is_one_requests_whatever_that_does(
