@@ -1,9 +1,10 @@
 """Bookings as an iCalendar stream (RFC 5545), for the calendar programs that subscribe to it."""
 
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import timedelta
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vText
 
 from domain.ids import ResourceId
 from domain.status import BookingStatus
@@ -23,6 +24,9 @@ _STATUS: Mapping[BookingStatus, str] = {
 }
 _END = b"END:VCALENDAR\r\n"
 
+_LINE_BREAK = re.compile(r"\r\n?|[\v\f\x85]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
 
 async def calendar_text(
     title: str,
@@ -41,11 +45,11 @@ async def calendar_text(
     Returns:
         The stream, in UTF-8.
     """
-    calendar = Calendar()
+    calendar, name = Calendar(), vText(_text(title))  # the library knows neither for a text
     calendar.add("prodid", "-//Booking engine//Calendar feed//EN")
     calendar.add("version", "2.0")
-    calendar.add("name", title)
-    calendar.add("x-wr-calname", title)  # what programs read that do not know RFC 7986
+    calendar.add("name", name)
+    calendar.add("x-wr-calname", name)  # what programs read that do not know RFC 7986
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     parts = [calendar.to_ical().removesuffix(_END)]
     parts += [part async for part in _events(bookings, names, pace)]
@@ -70,10 +74,19 @@ def _event(booking: ListedBooking, names: Mapping[ResourceId, str]) -> Event:
     event.add("last-modified", booking.updated_at)
     event.add("dtstart", booking.start_time)
     event.add("dtend", booking.end_time)
-    event.add("summary", booking.title)
-    event.add("location", ", ".join(names.get(each, str(each)) for each in booking.resource_ids))
+    places = ", ".join(names.get(each, str(each)) for each in booking.resource_ids)
+    event.add("summary", _text(booking.title))
+    event.add("location", _text(places))
     event.add("status", status)
     event.add("transp", "TRANSPARENT" if status == "CANCELLED" else "OPAQUE")
     if booking.reference is not None:
-        event.add("description", booking.reference)
+        event.add("description", _text(booking.reference))
     return event
+
+
+def _text(value: str) -> str:
+    """Give what may stand in a text (RFC 5545, section 3.3.11), which the library only escapes.
+
+    A lone CR could else begin a line of its own, such as one that invites somebody.
+    """
+    return _CONTROL.sub(" ", _LINE_BREAK.sub("\n", value))

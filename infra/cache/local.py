@@ -20,6 +20,9 @@ MOST_ADDRESS_BYTES = 8 * 1024 * 1024
 OVERHEAD_BYTES = 1_000
 """What an answer takes beside its body."""
 
+ID_BYTES = 150
+"""What an id takes that a question depends on; there may be 200, in an address of 10 KB."""
+
 PERSONAL_SECONDS = 60.0
 """How long an answer is kept that shows who somebody is: as long as the key that opens it."""
 
@@ -50,11 +53,8 @@ class LocalCache:
             timer=clock,
             getsizeof=lambda entry: max(least, len(entry.body) + OVERHEAD_BYTES),
         )
-        self._questions: LRUCache[Address, Question] = LRUCache(
-            MOST_ADDRESS_BYTES,
-            getsizeof=lambda question: max(
-                MOST_ADDRESS_BYTES // MOST_ADDRESSES, 4 * len(question.key)
-            ),
+        self._questions: LRUCache[Address, tuple[Question, int]] = LRUCache(
+            MOST_ADDRESS_BYTES, getsizeof=lambda remembered: remembered[1]
         )
 
     @property
@@ -78,7 +78,8 @@ class LocalCache:
         Args:
             address: whose every byte counts.
         """
-        return self._questions.get(address)
+        remembered = self._questions.get(address)
+        return None if remembered is None else remembered[0]
 
     def remember(self, address: Address, question: Question) -> None:
         """Remember what is asked at an address, so that it need not be read again.
@@ -87,8 +88,11 @@ class LocalCache:
             address: that was found to be in order.
             question: that it asks.
         """
-        if self._questions.getsizeof(question) <= MOST_ADDRESS_BYTES:
-            self._questions[address] = question
+        _, path, query = address
+        size = 4 * len(question.key) + len(path) + len(query) + ID_BYTES * len(question.about)
+        size = max(MOST_ADDRESS_BYTES // MOST_ADDRESSES, size)
+        if size <= MOST_ADDRESS_BYTES:
+            self._questions[address] = question, size
 
     def get(self, question: Question, feed: TenantFeed) -> Entry | None:
         """Give the answer as it is at the feed's position.

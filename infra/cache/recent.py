@@ -15,6 +15,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from domain.errors import InvalidPeriod
 from domain.ids import ResourceId, TenantId
 from domain.period import Period
 from infra.cache.entry import Question
@@ -51,6 +52,7 @@ class RecentCalendar:
 
         Raises:
             ValueError: it is none of a calendar.
+            InvalidPeriod: of a window that nobody can ask for.
         """
         tenant, kind, resource, rest = key.split(":", 3)
         times, limit = rest.rsplit(":", 1)
@@ -113,6 +115,6 @@ class RecentCalendars:
         for key in noted:
             try:
                 calendars.append(RecentCalendar.named(key.decode()))
-            except ValueError:
+            except (ValueError, InvalidPeriod):
                 continue  # not ours, or of another form
         return calendars

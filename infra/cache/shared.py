@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Annotated, cast
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -44,7 +44,7 @@ MOST_BYTES = 256 * 1024
 @dataclass(frozen=True, slots=True)
 class _Head:
     key: str
-    tag: str
+    tag: Annotated[str, StringConstraints(pattern='^"[!#-~]*"$')]  # it becomes a header
     holds_until: datetime | None
     same_if_tagged: bool
 

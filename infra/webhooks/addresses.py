@@ -30,6 +30,7 @@ def fault_in(url: str, *, anywhere: bool) -> str | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as it is asked for: labels have 1 to 63 characters
     except ValueError:
         return "Expected an address such as https://example.com/webhooks"
     if not url.startswith(("https://", "http://") if anywhere else "https://"):

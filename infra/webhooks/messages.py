@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Rollback
 from psycopg.rows import TupleRow, class_row
 
 from infra.log.reader import RecordedEvent
@@ -327,7 +327,7 @@ async def record(
         "attempt": message.attempt,
     }
     # The endpoint before the message, as whoever changes or deletes it locks them.
-    async with conn.transaction():
+    async with conn.transaction() as recording:
         if posted.fault is None:
             disabled = None
             await conn.execute(_WORKS, line.parameters)
@@ -336,8 +336,8 @@ async def record(
         counted = await conn.execute(
             _OUTCOME, {**parameters, "state": state, "pause": timedelta(seconds=pause or 0.0)}
         )
-        if counted.rowcount == 0:
-            return None
+        if counted.rowcount == 0:  # its endpoint does not hear of it either
+            raise Rollback(recording)
         await conn.execute(
             _ATTEMPT,
             {
@@ -350,6 +350,7 @@ async def record(
         )
         await conn.execute(_FORGET_ATTEMPTS, {**parameters, "kept": ATTEMPTS_KEPT})
         return Outcome(state, disabled)
+    return None
 
 
 async def _failed(

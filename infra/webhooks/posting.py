@@ -36,6 +36,7 @@ _OTHER_SIDE = (
     httpcore.ProtocolError,
     httpcore.TimeoutException,
     TimeoutError,
+    ValueError,  # a name that can be none: neither a name server nor TLS is asked about it
 )
 
 Fault = Literal[
@@ -163,7 +164,7 @@ def seconds_in(retry_after: str) -> float | None:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or none that there is
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -176,7 +177,7 @@ def _fault_of(error: Exception) -> Fault:
             return "address-refused"
         case httpcore.ConnectTimeout():
             return "connect-timeout"
-        case httpcore.ConnectError():
+        case httpcore.ConnectError() | ValueError():
             return "connect-failed"
         case httpcore.TimeoutException() | TimeoutError():
             return "timeout"

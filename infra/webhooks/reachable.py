@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from httpcore import (
     SOCKET_OPTION,
@@ -20,6 +20,10 @@ from httpcore import (
     ConnectError,
     ConnectTimeout,
 )
+
+_NOWHERE = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""What Python 3.11 takes for global all the same: IETF protocols and some clouds' metadata
+(RFC 6890), the relays of 6to4 (RFC 7526), and documentation (RFC 9637)."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host, for a port."""
@@ -46,6 +50,8 @@ def is_public(text: str) -> bool:
     if isinstance(address, IPv6Address) and (
         address.ipv4_mapped or address.sixtofour or address.teredo or address.is_site_local
     ):
+        return False
+    if any(address in network for network in _NOWHERE):
         return False
     # Translated addresses (64:ff9b::/96, RFC 6052) are reserved, those of one's own not global.
     return address.is_global and not (address.is_multicast or address.is_reserved)

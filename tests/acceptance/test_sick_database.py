@@ -36,12 +36,14 @@ def superuser(house: House, database: str = DATABASE) -> Iterator[psycopg.Connec
 
 async def crowd(serving: Serving, stage: str, day: int) -> list[Answer]:
     """Books for a while, from many sides, and reads; nobody waits as Retry-After asks."""
-    until = time.monotonic() + SECONDS
     answers: list[Answer] = []
+    all_there = asyncio.Barrier(CLIENTS)
 
     async def run(hour: int) -> None:
         body = encoded(booking(stage, day=day, hour=hour))
         async with visitor(serving.address) as client:
+            await all_there.wait()
+            until = time.monotonic() + SECONDS
             while time.monotonic() < until:
                 answers.append(
                     await client.ask("POST", "/v1/bookings", body, Idempotency_Key=f"{day}-{hour}")

@@ -1,6 +1,7 @@
 """GET /v1/calendar-feeds/{key}.ics: what calendar programs read, under a secret address."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -8,9 +9,10 @@ from uuid import UUID
 import psycopg
 import pytest
 from httpx import Response
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from icalendar import Calendar, Component
+from icalendar.parser.property import unescape_backslash
 from structlog.typing import EventDict
 
 from api.icalendar_feed import calendar_text
@@ -65,7 +67,7 @@ async def test_a_calendar_program_reads_what_is_booked_and_what_was_given_up(
     assert found.keys() == {held["id"], cancelled["id"]}
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
     assert answer.headers["cache-control"] == "private, no-cache"
-    assert str(Calendar.from_ical(answer.text)["x-wr-calname"]) == "Stage, 1"
+    assert names(Calendar.from_ical(answer.text)) == {"Stage, 1"}
     event = found[str(held["id"])]
     assert (event["dtstart"].dt, event["dtend"].dt) == (SECOND, SECOND.replace(hour=17))
     assert (str(event["summary"]), str(event["location"])) == ("Pilot; take 2", "Stage, 1, Camera")
@@ -155,13 +157,12 @@ async def test_the_key_is_in_no_log_line_and_no_problem(
     assert key[3:] not in f"{log}{[answer.text for answer in answers]}"
 
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200)
+def names(calendar: Component) -> set[str]:
+    """What it is called; the library knows neither for a text, and takes it as it stands."""
+    return {unescape_backslash(str(calendar[name])) for name in ("name", "x-wr-calname")}
 
 
-@given(title=texts, place=texts, reference=st.none() | texts)
-def test_any_text_is_read_back_as_it_was_written(
-    title: str, place: str, reference: str | None
-) -> None:
+def written(title: str, place: str, reference: str | None) -> bytes:
     resource, booking_id = ResourceId(UUID(int=1)), BookingId(UUID(int=2))
     booking = ListedBooking(
         booking_id=booking_id,
@@ -181,14 +182,38 @@ def test_any_text_is_read_back_as_it_was_written(
         created_at=SECOND,
         updated_at=SECOND,
     )
-    text = asyncio.run(calendar_text(place, [booking], {resource: place}, Pace(Rounds())))
+    return asyncio.run(calendar_text(place, [booking], {resource: place}, Pace(Rounds())))
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=200)
+
+
+@given(title=texts, place=texts, reference=st.none() | texts)
+def test_any_text_is_read_back_as_it_was_written(
+    title: str, place: str, reference: str | None
+) -> None:
+    text = written(title, place, reference)
     assert b"never told" not in text
     assert max(map(len, text.split(b"\r\n"))) <= 75
     calendar = Calendar.from_ical(text.decode())
     [event] = calendar.walk("VEVENT")
-    assert str(calendar["x-wr-calname"]) == place
+    assert names(calendar) == {place}
     assert (str(event["summary"]), str(event["location"])) == (title, place)
     assert event.get("description") == reference
+
+
+CONTROLS = "".join(map(chr, (*range(1, 32), *range(127, 160))))
+
+
+@given(text=st.text(st.sampled_from(CONTROLS + "ab\\;,"), min_size=1, max_size=100))
+@example(text="Stage 1\rATTENDEE:mailto:x@example.com")
+def test_no_control_character_begins_a_line_or_stands_in_one(text: str) -> None:
+    stream = written(text, text, text)
+    assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n", stream)
+    [event] = Calendar.from_ical(stream.decode()).walk("VEVENT")
+    shown = {"\r\n": "\n", **dict.fromkeys("\r\n\v\f\x85", "\n"), "\t": "\t"}
+    expected = re.sub(r"\r\n|[\x01-\x1f\x7f\x85]", lambda found: shown.get(found[0], " "), text)
+    assert (str(event["summary"]), event["description"]) == (expected, expected)
 
 
 async def test_a_feed_waits_for_a_position_and_refuses_one_that_the_log_has_not_reached(

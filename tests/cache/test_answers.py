@@ -186,6 +186,30 @@ async def test_redis_that_keeps_too_long_does_not_make_a_hold_last(world: World)
             assert answer.json()["items"] == []
 
 
+async def test_what_is_no_answer_of_ours_in_redis_is_none(world: World) -> None:
+    stage = await world.studio.resource()
+    path = f"/v1/resources/{stage}/calendar?{WINDOW}"
+    expected = await world.studio.get(path)
+    await put_into_redis(world.processes[0])
+    with Redis.from_url(world.redis.url) as client:
+        [key] = [key for key in client.keys("booking:cache:*") if b"calendar" in key]
+        ours = client.get(key)
+        assert ours is not None
+        for written, instead in (
+            (b'"tag":"', b'"tag":"\\r\\nx-header: '),
+            (b'"key":"', b'"key":"of another '),
+            (b"{", b"["),
+        ):
+            altered = ours.replace(written, instead, 1)
+            assert altered != ours
+            client.set(key, altered)
+            assert same(await world.forgetful.get(path), expected)
+            await put_into_redis(world.forgetful)
+        assert same(await world.forgetful.get(path), expected)
+    assert world.forgetful.looks("calendar", "redis", "miss") == 3
+    assert world.forgetful.looks("calendar", "redis", "hit") == 1
+
+
 async def test_nothing_that_shows_a_person_comes_into_redis(world: World) -> None:
     stage = await world.studio.resource()
     booking = await world.studio.booking(stage, customer=ADA)

@@ -45,6 +45,8 @@ async def test_what_was_asked_for_is_read_where_a_process_starts(world: World) -
     with Redis.from_url(world.redis.url) as client:
         # What others left there does no harm, and does not become more than was said.
         client.zadd(KEY, {f"nonsense {number}": number for number in range(2 * MOST)})
+        backwards = "2027-03-02T00:00:00+00:00/2027-03-01T00:00:00+00:00"
+        client.zadd(KEY, {f"{stage}:calendar:{stage}:{backwards}:10": 2 * MOST})
         await one.get(path)
         await recent.tell()
         assert client.zcard(KEY) == MOST

@@ -18,9 +18,11 @@ from tests.live.serving import LiveStudio, Served, served
 
 
 @asynccontextmanager
-async def feed_of(running: RunningEngine, database: Database) -> AsyncIterator[Feed]:
+async def feed_of(
+    running: RunningEngine, database: Database, poll_seconds: float = 1
+) -> AsyncIterator[Feed]:
     """A feed as another process would have it: nobody tells it of the engine's commits."""
-    feed = Feed(running.pool, running.rounds, poll_seconds=1, heartbeat_seconds=0.1)
+    feed = Feed(running.pool, running.rounds, poll_seconds=poll_seconds, heartbeat_seconds=0.1)
     async with feed.running(database.runtime_dsn):
         yield feed
 

@@ -10,19 +10,22 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 from structlog.testing import capture_logs
 
 from domain.commands import Amend, Cancel, Confirm, Reschedule
 from domain.customer import Customer
-from domain.ids import BookingId
+from domain.ids import BookingId, TenantId
 from domain.period import Period
 from infra.database import Database
 from infra.engine import RunningEngine
 from infra.errors import Overloaded
 from infra.live import EVERY_CUSTOMER, Feed, Heartbeat, LiveChange, Message, Room, TenantFeed
 from infra.live.memory import BLOCK, MOST_REMEMBERED, Memory
+from infra.log.reader import Head, select_head
 from infra.postgres.embedded import SUPERUSER
 from tests.conftest import Server
 from tests.engine.conftest import HOUR, NINE, Studio, book, make_tenant
@@ -367,3 +370,34 @@ def test_a_memory_forgets_whole_blocks_and_never_what_came_last() -> None:
     assert memory.version([old]) == BLOCK
     assert memory.version([old, new]) == memory.position == MOST_REMEMBERED + 1
     assert next(memory.after(BLOCK)).position == BLOCK + 1
+
+
+def test_what_is_remembered_later_of_what_came_before_hides_nothing_newer() -> None:
+    often, twice, once = (UUID(int=number) for number in (1, 2, 3))
+    memory = Memory(BLOCK)
+    memory.append(change(BLOCK + 1, often))
+    earlier = {1: (often, twice, once), 2: (often, twice)}
+    memory.prepend([change(at, *earlier.get(at, ())) for at in range(1, BLOCK + 1)])
+    assert memory.begin == 0
+    assert [memory.version([each]) for each in (often, twice, once)] == [BLOCK + 1, 2, 1]
+
+
+async def test_a_look_that_failed_is_made_again_though_nothing_more_is_heard(
+    studio: Studio, running: RunningEngine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    async def fails_once(conn: AsyncConnection[TupleRow], tenant_id: TenantId) -> Head:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise Overloaded
+        return await select_head(conn, tenant_id)
+
+    async with feed_of(running, database, poll_seconds=3600) as feed:
+        followed = await feed.follow(studio.tenant_id)
+        await studio.resource()
+        monkeypatch.setattr("infra.live.tenant_feed.select_head", fails_once)
+        followed.wake()
+        assert await followed.reached(1, SOON)
+    assert looks > 1

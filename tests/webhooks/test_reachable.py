@@ -13,7 +13,7 @@ from aiohttp import web
 from httpcore import SOCKET_OPTION, AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream
 
 from infra.webhooks.addresses import fault_in
-from infra.webhooks.posting import Poster, seconds_in
+from infra.webhooks.posting import Poster, open_poster, seconds_in
 from infra.webhooks.reachable import PublicInternet, is_public, resolving_in
 from tests.api.conftest import Studio
 from tests.webhooks.conftest import Senders, hook, once
@@ -28,6 +28,7 @@ REFUSED = [
     "::ffff:a9fe:a9fe", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1",
     "ff02::1", "ff0e::1", "2001:db8::1", "2001:0:7f00:1::1", "2002:7f00:1::1",
     "64:ff9b::7f00:1", "64:ff9b:1::1", "no.address", "0177.0.0.1",
+    "192.0.0.192", "192.88.99.1", "3fff::1",
 ]  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def test_one_of_the_public_internet_is_taken(address: str) -> None:
         "https://127.0.0.1/", "https://[::1]/", "https://localhost/", "https://a.localhost/",
         "https://10.0.0.1:8443/", "https://[fd00::1]/", f"https://hooks.example/{'x' * 2048}", "",
         "https://hooks.example/\r\nHost:x", "HTTPS://hooks.example", "https://[::1",
+        f"https://{'h' * 64}.example/", "https://hooks..example/", "https://.hooks.example/",
     ],
 )  # fmt: skip
 def test_an_address_to_which_nothing_could_be_sent_is_not_taken(url: str) -> None:
@@ -133,6 +135,16 @@ async def test_a_name_that_leads_home_the_second_time_it_is_asked_reaches_nobody
     assert len(receiver.received) == 1
 
 
+@pytest.mark.parametrize("host", [f"{'h' * 64}.example", "hooks..example", ".hooks.example"])
+@pytest.mark.parametrize("anywhere", [False, True])
+async def test_a_name_that_can_be_none_is_a_failure_like_any_other(
+    host: str, *, anywhere: bool
+) -> None:
+    async with open_poster(anywhere=anywhere, connections=1) as posting:
+        posted = await posting.post(f"https://{host}/", {}, b"{}")
+    assert (posted.status, posted.fault) == (None, "connect-failed")
+
+
 async def test_one_private_address_among_public_ones_is_enough(receiver: Receiver) -> None:
     names, lines = Names([PUBLIC, "10.0.0.1"]), Lines()
     posting, pool = poster(names, lines)
@@ -203,5 +215,6 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert seconds_in(" 7 ") == 7
     assert seconds_in("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert (seconds_in("Wed, 21 Oct 2099 07:28:00 GMT") or 0) > 1_000_000
-    for text in ("", "soon", "-1", "1.5", "\u0661"):
+    beyond = f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT"
+    for text in ("", "soon", "-1", "1.5", "\u0661", beyond):
         assert seconds_in(text) is None
