@@ -31,6 +31,7 @@ from infra.circuit_watch import CircuitWatch
 from infra.circuits import Circuits
 from infra.database import open_database, usable
 from infra.engine import running_engine
+from infra.kept_answers import KeptAnswers
 from infra.kept_secrets import master_key_of, trusted_keys
 from infra.limits import Limiter, LimitsOfTenants
 from infra.limits.redis_buckets import buckets_in_redis
@@ -52,7 +53,6 @@ from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.telemetry.webhook_metrics import WebhookMetrics
 from infra.usage import Counting, UsageKeeper
 from infra.watching import Watch
-from infra.webhooks.deliveries import WebhookReplays
 from infra.webhooks.endpoints import WebhookEndpoints
 from infra.webhooks.figures import read_figures
 from infra.webhooks.secrets import SecretSealing
@@ -181,6 +181,7 @@ async def running_services(
             readiness=Readiness(running.pool, running.queue.stuck_for, read_schema(), draining),
             cursors=Cursors(running.secrets.cursor),
             fingerprints=Fingerprints(running.secrets.request_fingerprint),
+            kept_answers=KeptAnswers(running.secrets.kept_answer_sealing),
             admission=Admission(requests_at_once),
             observing=Admission(OBSERVERS_AT_ONCE),
             large_requests=LargeRequests(),
@@ -191,11 +192,9 @@ async def running_services(
             webhooks=vouchers.webhooks,
             unsigned_bodies=LargeRequests(body_bytes=UNSIGNED_BODY_BYTES),
             webhook_endpoints=WebhookEndpoints(
-                running.pool,
                 SecretSealing(running.secrets.webhook_secret_sealing),
                 anywhere=guards.webhooks_anywhere,
             ),
-            webhook_replays=WebhookReplays(running.pool),
             limiter=limiter,
             usage=usage,
             tenant_metrics=tenant_metrics,

@@ -20,6 +20,7 @@ from infra.circuit_watch import CircuitWatch
 from infra.circuits import Circuits
 from infra.customer_vault import CustomerVault
 from infra.engine import AuditTrail, BookingEngine, CustomerForgetter
+from infra.kept_answers import KeptAnswers
 from infra.limits import Limiter
 from infra.live import Feed
 from infra.pacing import Rounds
@@ -30,7 +31,6 @@ from infra.proof.trust import TrustedKeys
 from infra.telemetry.metrics import Metrics
 from infra.telemetry.tenant_metrics import TenantMetrics
 from infra.usage import Counting
-from infra.webhooks.deliveries import WebhookReplays
 from infra.webhooks.endpoints import WebhookEndpoints
 
 METRICS_PATH = "/metrics"
@@ -53,6 +53,7 @@ class Services:
         readiness: whether it can serve.
         cursors: makes and reads cursors.
         fingerprints: tells whether a request came before.
+        kept_answers: what writes beside the log were answered then.
         admission: how many requests are worked on at once.
         observing: how many of those who ask for the metrics, beside them.
         large_requests: how many of these may be large.
@@ -63,7 +64,6 @@ class Services:
         webhooks: takes what Clerk tells; None where its secret is not set.
         unsigned_bodies: how many bytes of webhooks are held before anybody knows who sent them.
         webhook_endpoints: the addresses to which events are sent.
-        webhook_replays: sends them once more.
         limiter: how many requests each tenant and key may send.
         usage: counts what each tenant uses.
         tenant_metrics: what the process tells about single tenants.
@@ -89,6 +89,7 @@ class Services:
     readiness: Readiness
     cursors: Cursors
     fingerprints: Fingerprints
+    kept_answers: KeptAnswers
     admission: Admission
     observing: Admission
     large_requests: LargeRequests
@@ -99,7 +100,6 @@ class Services:
     webhooks: ClerkWebhooks | None
     unsigned_bodies: LargeRequests
     webhook_endpoints: WebhookEndpoints
-    webhook_replays: WebhookReplays
     limiter: Limiter
     usage: Counting
     tenant_metrics: TenantMetrics

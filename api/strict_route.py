@@ -42,12 +42,12 @@ class StrictRequest(Request):
     """A request whose JSON was read strictly.
 
     Attributes:
-        content: the body; empty where there was none.
-        value: what its JSON says; None where there was none.
+        content: the body; empty where there was none, or the route takes none.
+        value: what its JSON says; None likewise.
     """
 
-    content: bytes
-    value: JsonValue
+    content: bytes = b""
+    value: JsonValue = None
 
     async def read(self, limit: int, seconds: float, grown_to: Callable[[int], None]) -> None:
         """Reads the body.

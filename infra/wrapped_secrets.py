@@ -1,9 +1,9 @@
 """The secrets of an installation that outlive a master key: kept in the database, wrapped by it.
 
 They find a customer's key by the client's name of the person, tell requests apart by their
-fingerprints, sign cursors, and seal what signs webhooks. They were derived from the master key
-once; so the first process keeps, as they were, those of the key in force then, and nothing of
-before becomes invalid.
+fingerprints, sign cursors, and seal what signs webhooks and what writes beside the log were
+answered. They were derived from the master key once; so the first process keeps, as they were,
+those of the key in force then, and nothing of before becomes invalid.
 """
 
 from collections.abc import Iterable, Mapping
@@ -70,6 +70,7 @@ class InstallationSecrets:
         customer_key_wrapping: opens customers' keys that name no master key.
         webhook_secret_sealing: seals what signs the messages to webhook endpoints.
         public_link: signs the links under which availability is public.
+        kept_answer_sealing: seals answers that are kept under the keys of their requests.
     """
 
     cursor: bytes = field(repr=False)
@@ -78,6 +79,7 @@ class InstallationSecrets:
     customer_key_wrapping: bytes = field(repr=False)
     webhook_secret_sealing: bytes = field(repr=False)
     public_link: bytes = field(repr=False)
+    kept_answer_sealing: bytes = field(repr=False)
 
 
 PURPOSES = {each.name: each.name.replace("_", "-") for each in fields(InstallationSecrets)}

@@ -26,12 +26,12 @@ from domain.ids import TenantId
 from domain.mapper import TOPICS
 from infra.access import tenant_named
 from infra.kept_secrets import master_key_of
-from infra.postgres.pool import Pool, open_pool, reading
+from infra.postgres.pool import Pool, open_pool, reading, writing
 from infra.webhooks.deliveries import (
     CannotReplay,
-    WebhookReplays,
     list_deliveries,
     read_delivery,
+    send_once_more,
 )
 from infra.webhooks.endpoints import (
     MOST_ENDPOINTS,
@@ -85,6 +85,9 @@ class _Webhooks:
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection[TupleRow]]:
         return reading(self.pool, self.tenant_id)
 
+    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return writing(self.pool, self.tenant_id)
+
 
 @webhook.command()
 def create(
@@ -108,7 +111,8 @@ def create(
         topics = sorted(set(topic)) if topic else None
         wanted = Wanted(url=url, topics=topics, description=description)
         try:
-            return await theirs.endpoints.make(theirs.tenant_id, wanted, after)
+            async with theirs.writing() as conn:
+                return await theirs.endpoints.make(conn, theirs.tenant_id, wanted, after)
         except TooManyEndpoints as error:
             raise WebhookRefused(
                 f"{tenant} has {MOST_ENDPOINTS} endpoints. Delete one: booking webhook delete ID "
@@ -162,7 +166,8 @@ def rotate(
 
     async def turn(theirs: _Webhooks) -> WithSecret | None:
         overlap = timedelta(hours=overlap_hours)
-        return await theirs.endpoints.rotate(theirs.tenant_id, endpoint, overlap)
+        async with theirs.writing() as conn:
+            return await theirs.endpoints.rotate(conn, theirs.tenant_id, endpoint, overlap)
 
     _hand_out(_there(_for_tenant(tenant, turn), endpoint), as_json=as_json)
 
@@ -174,7 +179,8 @@ def delete(endpoint: Which, *, tenant: OfTenant, as_json: AsJson = False) -> Non
     async def remove(theirs: _Webhooks) -> Endpoint | None:
         async with theirs.reading() as conn:
             found = await read_endpoint(conn, theirs.tenant_id, endpoint)
-        await theirs.endpoints.delete(theirs.tenant_id, endpoint)
+        async with theirs.writing() as conn:
+            await theirs.endpoints.delete(conn, theirs.tenant_id, endpoint)
         return found
 
     gone = _there(_for_tenant(tenant, remove), endpoint)
@@ -227,9 +233,10 @@ def replay(
 
     async def again(theirs: _Webhooks) -> int | None:
         try:
-            return await WebhookReplays(theirs.pool).replay(
-                theirs.tenant_id, endpoint, after, until
-            )
+            async with theirs.writing() as conn:
+                return await send_once_more(
+                    conn, theirs.tenant_id, endpoint, after=after, until=until
+                )
         except CannotReplay as error:
             raise WebhookRefused(f"--until: {error}.") from error
 
@@ -247,7 +254,8 @@ def _switched(tenant: str, endpoint: UUID, *, enabled: bool) -> Endpoint:
         return Wanted(url=now.url, topics=now.topics, description=now.description, enabled=enabled)
 
     async def switch(theirs: _Webhooks) -> Endpoint | None:
-        return await theirs.endpoints.change(theirs.tenant_id, endpoint, wish)
+        async with theirs.writing() as conn:
+            return await theirs.endpoints.change(conn, theirs.tenant_id, endpoint, wish)
 
     return _there(_for_tenant(tenant, switch), endpoint)
 
@@ -264,7 +272,7 @@ def _for_tenant(slug: str, work: Callable[[_Webhooks], Awaitable[_Result]]) -> _
             pool = await open_pool(database.runtime_dsn, role="booking_api", max_size=1)
             try:
                 endpoints = WebhookEndpoints(
-                    pool, SecretSealing(key), anywhere=settings.webhooks_anywhere
+                    SecretSealing(key), anywhere=settings.webhooks_anywhere
                 )
                 return await work(_Webhooks(tenant_id, pool, endpoints))
             finally:

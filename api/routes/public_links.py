@@ -4,6 +4,8 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -21,7 +23,8 @@ from api.schemas import examples
 from api.schemas.public_availability import PublicLinkBody, PublishForm
 from api.services import services_of
 from api.strict_route import StrictRequest, StrictRoute
-from infra.postgres.pool import writing
+from api.writing import JSON
+from api.writing_once import write_once
 from infra.publishing import PublicLink, Published, find_link, publish, unpublish
 from projections.resource.listing import names_of
 
@@ -39,18 +42,14 @@ _PATH = "/v1/resources/{resource_id}/public-link"
         description="Gives the resource a link under which anybody may read when it is free, and "
         "its name: no bookings, no titles, nobody's names. A resource that has a link keeps it.",
         permission=Permission.CONFIGURE,
+        takes=kinds.ONCE_HEADERS,
         answer=Answer(
             description="Its link.",
             model=PublicLinkBody,
             example=examples.PUBLIC_LINK,
+            headers=kinds.ANSWERS_ONCE,
         ),
-        problems=(
-            catalogue.MALFORMED_REQUEST,
-            catalogue.REQUEST_TIMEOUT,
-            catalogue.PAYLOAD_TOO_LARGE,
-            catalogue.UNSUPPORTED_MEDIA_TYPE,
-            *kinds.READ_ONE_PROBLEMS,
-        ),
+        problems=(*kinds.ONCE_FORM_PROBLEMS, catalogue.NOT_FOUND),
     ),
 )
 async def make(
@@ -59,12 +58,15 @@ async def make(
     _form: Annotated[PublishForm | None, Body(description="Nothing; may be left out.")] = None,
 ) -> Response:
     """Publishes."""
-    services, tenant_id = services_of(request), tenant_of(request)
-    async with writing(services.pool, tenant_id) as conn:
+    tenant_id = tenant_of(request)
+
+    async def made(conn: AsyncConnection[TupleRow]) -> Response:
         link = await publish(conn, tenant_id, resource_id, call_of(request.scope).actor)
-    if link is None:
-        raise ProblemError(not_found("resource", resource_id))
-    return Response(to_json(_body(request, link)), media_type="application/json")
+        if link is None:
+            raise ProblemError(not_found("resource", resource_id))
+        return Response(to_json(_body(request, link)), media_type=JSON)
+
+    return await write_once(request, made)
 
 
 @router.get(
@@ -104,19 +106,27 @@ async def read(request: Request, resource_id: ResourcePath) -> Response:
         "is told to forget it. The next link of the resource will be another one. Without a link, "
         "nothing is to be done.",
         permission=Permission.CONFIGURE,
-        answer=Answer(description="It is.", status=HTTPStatus.NO_CONTENT, example=None),
-        problems=kinds.READ_ONE_PROBLEMS,
+        takes=kinds.ONCE_HEADERS,
+        answer=Answer(
+            description="It is.",
+            status=HTTPStatus.NO_CONTENT,
+            example=None,
+            headers=kinds.ANSWERS_ONCE,
+        ),
+        problems=(*kinds.ONCE_PROBLEMS, catalogue.NOT_FOUND),
     ),
 )
-async def revoke(request: Request, resource_id: ResourcePath) -> Response:
+async def revoke(request: StrictRequest, resource_id: ResourcePath) -> Response:
     """Revokes the link."""
     tenant_id = tenant_of(request)
-    async with writing(services_of(request).pool, tenant_id) as conn:
+
+    async def revoked(conn: AsyncConnection[TupleRow]) -> Response:
         await unpublish(conn, tenant_id, resource_id)
-        known = await names_of(conn, tenant_id=tenant_id, resource_ids=[resource_id])
-    if not known:
-        raise ProblemError(not_found("resource", resource_id))
-    return Response(status_code=HTTPStatus.NO_CONTENT)
+        if not await names_of(conn, tenant_id=tenant_id, resource_ids=[resource_id]):
+            raise ProblemError(not_found("resource", resource_id))
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    return await write_once(request, revoked)
 
 
 def _body(request: Request, link: PublicLink) -> PublicLinkBody:

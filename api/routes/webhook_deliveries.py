@@ -3,6 +3,8 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -29,7 +31,14 @@ from api.schemas.webhook_endpoint_forms import ReplayForm
 from api.services import services_of
 from api.strict_route import StrictRequest, StrictRoute
 from api.writing import JSON
-from infra.webhooks.deliveries import WHOLE_LOG, CannotReplay, list_deliveries, read_delivery
+from api.writing_once import write_once
+from infra.webhooks.deliveries import (
+    WHOLE_LOG,
+    CannotReplay,
+    list_deliveries,
+    read_delivery,
+    send_once_more,
+)
 from infra.webhooks.endpoints import read_endpoint
 from infra.webhooks.messages import State
 
@@ -127,16 +136,18 @@ async def read(request: Request, endpoint_id: EndpointPath, position: PositionPa
         description="An event that the endpoint was sent before, or that was not of its types "
         "then. It has the same `webhook-id`. What waits goes on waiting.",
         permission=Permission.INTEGRATE,
+        takes=kinds.ONCE_HEADERS,
         answer=Answer(
             description="How much is sent once more.",
             model=WebhookReplayedBody,
             example={"messages": 1},
+            headers=kinds.ANSWERS_ONCE,
         ),
-        problems=kinds.READ_ONE_PROBLEMS,
+        problems=(*kinds.ONCE_PROBLEMS, catalogue.NOT_FOUND),
     ),
 )
 async def replay_one(
-    request: Request, endpoint_id: EndpointPath, position: PositionPath
+    request: StrictRequest, endpoint_id: EndpointPath, position: PositionPath
 ) -> Response:
     """Sends one once more."""
     return await _replay(request, endpoint_id, position - 1, position, "/path/position")
@@ -151,12 +162,14 @@ async def replay_one(
         description="The events of a span of positions, of the endpoint's types, in the order of "
         "the log. They have the same `webhook-id` as before. What waits goes on waiting.",
         permission=Permission.INTEGRATE,
+        takes=kinds.ONCE_HEADERS,
         answer=Answer(
             description="How much is sent once more.",
             model=WebhookReplayedBody,
             example=examples.WEBHOOK_REPLAYED,
+            headers=kinds.ANSWERS_ONCE,
         ),
-        problems=(*kinds.PLAIN_FORM_PROBLEMS, catalogue.NOT_FOUND),
+        problems=(*kinds.ONCE_FORM_PROBLEMS, catalogue.NOT_FOUND),
     ),
 )
 async def replay_span(
@@ -170,15 +183,19 @@ async def replay_span(
 
 
 async def _replay(
-    request: Request, endpoint_id: EndpointPath, after: int, until: int, pointer: str
+    request: StrictRequest, endpoint_id: EndpointPath, after: int, until: int, pointer: str
 ) -> Response:
-    replays = services_of(request).webhook_replays
-    try:
-        messages = await replays.replay(tenant_of(request), endpoint_id, after, until)
-    except CannotReplay as error:
-        raise ProblemError(
-            validation_failed(FieldError(pointer=pointer, message=str(error)))
-        ) from error
-    if messages is None:
-        raise ProblemError(not_found(ENDPOINT, endpoint_id))
-    return Response(to_json({"messages": messages}), media_type=JSON)
+    tenant_id = tenant_of(request)
+
+    async def replayed(conn: AsyncConnection[TupleRow]) -> Response:
+        try:
+            messages = await send_once_more(conn, tenant_id, endpoint_id, after=after, until=until)
+        except CannotReplay as error:
+            raise ProblemError(
+                validation_failed(FieldError(pointer=pointer, message=str(error)))
+            ) from error
+        if messages is None:
+            raise ProblemError(not_found(ENDPOINT, endpoint_id))
+        return Response(to_json({"messages": messages}), media_type=JSON)
+
+    return await write_once(request, replayed)

@@ -5,6 +5,8 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -28,6 +30,7 @@ from api.schemas.webhook_endpoint_forms import ChangeEndpointForm, EndpointForm,
 from api.services import Services, services_of
 from api.strict_route import StrictRequest, StrictRoute
 from api.writing import JSON
+from api.writing_once import write_once
 from infra.webhooks.endpoints import MOST_ENDPOINTS, TooManyEndpoints, all_endpoints, read_endpoint
 
 ENDPOINTS = "/v1/webhook-endpoints"
@@ -46,38 +49,44 @@ router = APIRouter(route_class=StrictRoute)
         "Webhooks has it with the secret that is answered here, this once. An event may come more "
         "than once, always with the same `webhook-id`; those of one booking or resource come in "
         "order. Answer 2xx within 15 seconds. Whatever else is answered is sent again, for three "
-        "days; 410 disables the endpoint. Sent twice, this makes two endpoints: there is no "
-        "`Idempotency-Key`.",
+        "days; 410 disables the endpoint. Under an `Idempotency-Key` it is made once, and whoever "
+        "asks again is answered the same secret.",
         permission=Permission.INTEGRATE,
+        takes=kinds.ONCE_HEADERS,
         answer=Answer(
             status=HTTPStatus.CREATED,
             description="The endpoint, with its secret.",
             model=WebhookEndpointWithSecretBody,
             example=examples.WEBHOOK_ENDPOINT_WITH_SECRET,
-            headers=(headers.LOCATION,),
+            headers=(headers.LOCATION, *kinds.ANSWERS_ONCE),
         ),
-        problems=(*kinds.PLAIN_FORM_PROBLEMS, catalogue.TOO_MANY_WEBHOOK_ENDPOINTS),
+        problems=(*kinds.ONCE_FORM_PROBLEMS, catalogue.TOO_MANY_WEBHOOK_ENDPOINTS),
     ),
 )
 async def make(request: StrictRequest, form: EndpointForm) -> Response:
     """Makes one."""
     services, tenant_id = services_of(request), tenant_of(request)
     check_address(services, form.url)
-    try:
-        made = await services.webhook_endpoints.make(tenant_id, form.wanted(), form.after)
-    except TooManyEndpoints as error:
-        raise ProblemError(
-            Problem(
-                kind=catalogue.TOO_MANY_WEBHOOK_ENDPOINTS,
-                detail=f"The tenant has {MOST_ENDPOINTS} webhook endpoints.",
-            )
-        ) from error
-    return Response(
-        to_json(endpoint_with_secret_body(made)),
-        status_code=HTTPStatus.CREATED,
-        headers={"Location": f"{ENDPOINTS}/{made.endpoint.endpoint_id}"},
-        media_type=JSON,
-    )
+
+    async def made(conn: AsyncConnection[TupleRow]) -> Response:
+        endpoints = services.webhook_endpoints
+        try:
+            new = await endpoints.make(conn, tenant_id, form.wanted(), form.after)
+        except TooManyEndpoints as error:
+            raise ProblemError(
+                Problem(
+                    kind=catalogue.TOO_MANY_WEBHOOK_ENDPOINTS,
+                    detail=f"The tenant has {MOST_ENDPOINTS} webhook endpoints.",
+                )
+            ) from error
+        return Response(
+            to_json(endpoint_with_secret_body(new)),
+            status_code=HTTPStatus.CREATED,
+            headers={"Location": f"{ENDPOINTS}/{new.endpoint.endpoint_id}"},
+            media_type=JSON,
+        )
+
+    return await write_once(request, made)
 
 
 @router.get(
@@ -114,12 +123,14 @@ async def list_all(request: Request) -> Response:
         description="From now on messages are signed with the secret that is answered here, this "
         "once; for a while also with the one before, so that each message has two signatures.",
         permission=Permission.INTEGRATE,
+        takes=kinds.ONCE_HEADERS,
         answer=Answer(
             description="The endpoint, with its new secret.",
             model=WebhookEndpointWithSecretBody,
             example=examples.WEBHOOK_ENDPOINT_WITH_SECRET,
+            headers=kinds.ANSWERS_ONCE,
         ),
-        problems=(*kinds.PLAIN_FORM_PROBLEMS, catalogue.NOT_FOUND),
+        problems=(*kinds.ONCE_FORM_PROBLEMS, catalogue.NOT_FOUND),
     ),
 )
 async def rotate(
@@ -129,11 +140,15 @@ async def rotate(
 ) -> Response:
     """Replaces the secret."""
     overlap = timedelta(hours=(form or RotateForm()).overlap_hours)
-    endpoints = services_of(request).webhook_endpoints
-    made = await endpoints.rotate(tenant_of(request), endpoint_id, overlap)
-    if made is None:
-        raise ProblemError(not_found(ENDPOINT, endpoint_id))
-    return _answered(endpoint_with_secret_body(made))
+    endpoints, tenant_id = services_of(request).webhook_endpoints, tenant_of(request)
+
+    async def rotated(conn: AsyncConnection[TupleRow]) -> Response:
+        made = await endpoints.rotate(conn, tenant_id, endpoint_id, overlap)
+        if made is None:
+            raise ProblemError(not_found(ENDPOINT, endpoint_id))
+        return _answered(endpoint_with_secret_body(made))
+
+    return await write_once(request, rotated)
 
 
 @router.get(
@@ -172,26 +187,32 @@ async def read(request: Request, endpoint_id: EndpointPath) -> Response:
         description="Changes its address, types and description; disables it, and enables it "
         "again. What is absent stays.",
         permission=Permission.INTEGRATE,
+        takes=kinds.ONCE_HEADERS,
         answer=Answer(
             description="The endpoint, changed.",
             model=WebhookEndpointBody,
             example=examples.WEBHOOK_ENDPOINT,
+            headers=kinds.ANSWERS_ONCE,
         ),
-        problems=(*kinds.PLAIN_FORM_PROBLEMS, catalogue.NOT_FOUND),
+        problems=(*kinds.ONCE_FORM_PROBLEMS, catalogue.NOT_FOUND),
     ),
 )
 async def change(
     request: StrictRequest, endpoint_id: EndpointPath, form: ChangeEndpointForm
 ) -> Response:
     """Changes one."""
-    services = services_of(request)
+    services, tenant_id = services_of(request), tenant_of(request)
     if "url" in form.model_fields_set:
         check_address(services, form.url)
-    endpoints = services.webhook_endpoints
-    changed = await endpoints.change(tenant_of(request), endpoint_id, form.wanted)
-    if changed is None:
-        raise ProblemError(not_found(ENDPOINT, endpoint_id))
-    return _answered(endpoint_body(changed))
+
+    async def changed(conn: AsyncConnection[TupleRow]) -> Response:
+        endpoints = services.webhook_endpoints
+        endpoint = await endpoints.change(conn, tenant_id, endpoint_id, form.wanted)
+        if endpoint is None:
+            raise ProblemError(not_found(ENDPOINT, endpoint_id))
+        return _answered(endpoint_body(endpoint))
+
+    return await write_once(request, changed)
 
 
 @router.delete(
@@ -202,15 +223,26 @@ async def change(
         summary="Delete a webhook endpoint",
         description="With all that is kept of its messages; what is under way may still arrive.",
         permission=Permission.INTEGRATE,
-        answer=Answer(description="It is no more.", status=HTTPStatus.NO_CONTENT, example=None),
-        problems=kinds.READ_ONE_PROBLEMS,
+        takes=kinds.ONCE_HEADERS,
+        answer=Answer(
+            description="It is no more.",
+            status=HTTPStatus.NO_CONTENT,
+            example=None,
+            headers=kinds.ANSWERS_ONCE,
+        ),
+        problems=(*kinds.ONCE_PROBLEMS, catalogue.NOT_FOUND),
     ),
 )
-async def delete(request: Request, endpoint_id: EndpointPath) -> Response:
+async def delete(request: StrictRequest, endpoint_id: EndpointPath) -> Response:
     """Takes one away."""
-    if not await services_of(request).webhook_endpoints.delete(tenant_of(request), endpoint_id):
-        raise ProblemError(not_found(ENDPOINT, endpoint_id))
-    return Response(status_code=HTTPStatus.NO_CONTENT)
+    endpoints, tenant_id = services_of(request).webhook_endpoints, tenant_of(request)
+
+    async def deleted(conn: AsyncConnection[TupleRow]) -> Response:
+        if not await endpoints.delete(conn, tenant_id, endpoint_id):
+            raise ProblemError(not_found(ENDPOINT, endpoint_id))
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    return await write_once(request, deleted)
 
 
 def check_address(services: Services, url: str) -> None:

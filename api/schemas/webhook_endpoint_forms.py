@@ -58,6 +58,8 @@ Address = Annotated[
 ]
 Description = Annotated[str, Field(max_length=500)]
 Number = Annotated[int, BeforeValidator(_number)]
+# Bounds around the validator, where null may stand too, would not be JSON Schema's in the document.
+Position = Annotated[int, Field(ge=0, le=HIGHEST_POSITION), BeforeValidator(_number)]
 
 
 class EndpointForm(Form):
@@ -77,10 +79,8 @@ class EndpointForm(Form):
     description: Description = Field(
         default="", description="Your own words.", examples=["The crew planner"]
     )
-    after: Number | None = Field(
+    after: Position | None = Field(
         default=None,
-        ge=0,
-        le=HIGHEST_POSITION,
         description="The position before the first event that is sent, 0 for the whole log; where "
         "it is null or absent, events from now on are.",
         examples=[3],

@@ -9,7 +9,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
 from domain.ids import TenantId
-from infra.postgres.pool import Pool, writing
 from infra.webhooks.endpoints import wake
 from infra.webhooks.messages import State
 
@@ -137,50 +136,43 @@ class Delivery:
     tries: Sequence[Attempt] = ()
 
 
-class WebhookReplays:
-    """Messages that are sent once more."""
+async def send_once_more(
+    conn: AsyncConnection[TupleRow],
+    tenant_id: TenantId,
+    endpoint_id: UUID,
+    *,
+    after: int,
+    until: int,
+) -> int | None:
+    """Has the events of a span sent once more; what waits already goes on waiting.
 
-    def __init__(self, pool: Pool) -> None:
-        """Keeps the pool.
+    Args:
+        conn: in a transaction of the tenant.
+        tenant_id: whose.
+        endpoint_id: to which endpoint.
+        after: the position before the first one.
+        until: that of the last one.
 
-        Args:
-            pool: connections of `booking_api`.
-        """
-        self._pool = pool
+    Returns:
+        How many messages are sent once more; None when the tenant has no such endpoint.
 
-    async def replay(
-        self, tenant_id: TenantId, endpoint_id: UUID, after: int, until: int
-    ) -> int | None:
-        """Has the events of a span sent once more; what waits already goes on waiting.
-
-        Args:
-            tenant_id: whose.
-            endpoint_id: to which endpoint.
-            after: the position before the first one.
-            until: that of the last one.
-
-        Returns:
-            How many messages are sent once more; None when the tenant has no such endpoint.
-
-        Raises:
-            CannotReplay: these are too many, or the endpoint has not come that far.
-            Overloaded: the database could not be asked in time.
-        """
-        which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id}
-        if until - after > MOST_REPLAYED:
-            raise CannotReplay(f"Expected at most {MOST_REPLAYED} positions at once")
-        async with writing(self._pool, tenant_id) as conn:
-            row = await (await conn.execute(_LOCK, which)).fetchone()
-            if row is None:
-                return None
-            position, waiting = row
-            if until > position:
-                raise CannotReplay(f"Expected a position that was sent before: at most {position}")
-            if waiting + (until - after) > MOST_WAITING:
-                raise CannotReplay(f"Expected less: {waiting} messages wait already")
-            replayed = await conn.execute(_REPLAY, {**which, "after": after, "until": until})
-            await wake(conn, tenant_id)
-            return replayed.rowcount
+    Raises:
+        CannotReplay: these are too many, or the endpoint has not come that far.
+    """
+    which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id}
+    if until - after > MOST_REPLAYED:
+        raise CannotReplay(f"Expected at most {MOST_REPLAYED} positions at once")
+    row = await (await conn.execute(_LOCK, which)).fetchone()
+    if row is None:
+        return None
+    position, waiting = row
+    if until > position:
+        raise CannotReplay(f"Expected a position that was sent before: at most {position}")
+    if waiting + (until - after) > MOST_WAITING:
+        raise CannotReplay(f"Expected less: {waiting} messages wait already")
+    replayed = await conn.execute(_REPLAY, {**which, "after": after, "until": until})
+    await wake(conn, tenant_id)
+    return replayed.rowcount
 
 
 async def list_deliveries(

@@ -12,7 +12,6 @@ from psycopg.rows import TupleRow, class_row
 from domain.ids import TenantId
 from infra.identity import new_id
 from infra.log.announcing import CHANNEL
-from infra.postgres.pool import Pool, writing
 from infra.webhooks.addresses import fault_in
 from infra.webhooks.notices import REQUESTED, Notice, note, notices_of
 from infra.webhooks.secrets import SecretPlace, SecretSealing, new_secret
@@ -182,15 +181,13 @@ class Wanted:
 class WebhookEndpoints:
     """The endpoints of all tenants, each tenant's for itself."""
 
-    def __init__(self, pool: Pool, sealing: SecretSealing, *, anywhere: bool) -> None:
+    def __init__(self, sealing: SecretSealing, *, anywhere: bool) -> None:
         """Keeps its parts.
 
         Args:
-            pool: connections of `booking_api`.
             sealing: seals secrets.
             anywhere: whether messages may go to private addresses, and over plain http.
         """
-        self._pool = pool
         self._sealing = sealing
         self._anywhere = anywhere
 
@@ -202,10 +199,17 @@ class WebhookEndpoints:
         """
         return fault_in(url, anywhere=self._anywhere)
 
-    async def make(self, tenant_id: TenantId, wanted: Wanted, after: int | None) -> WithSecret:
+    async def make(
+        self,
+        conn: AsyncConnection[TupleRow],
+        tenant_id: TenantId,
+        wanted: Wanted,
+        after: int | None,
+    ) -> WithSecret:
         """Makes an endpoint.
 
         Args:
+            conn: in a transaction of the tenant.
             tenant_id: whose.
             wanted: what it is to be.
             after: the position before the first event that is sent; None for what comes from now
@@ -213,7 +217,6 @@ class WebhookEndpoints:
 
         Raises:
             TooManyEndpoints: there are too many.
-            Overloaded: the database could not be asked in time.
         """
         endpoint_id = new_id()
         parameters = {
@@ -225,101 +228,101 @@ class WebhookEndpoints:
             "after": after,
             "most": MOST_ENDPOINTS,
         }
-        async with writing(self._pool, tenant_id) as conn:
-            await conn.execute(_ONE_AFTER_THE_OTHER, [str(tenant_id)])
-            if (await conn.execute(_MAKE, parameters)).rowcount == 0:
-                raise TooManyEndpoints
-            secret = await self._add_secret(conn, tenant_id, endpoint_id)
-            made = await read_endpoint(conn, tenant_id, endpoint_id)
-            await wake(conn, tenant_id)
+        await conn.execute(_ONE_AFTER_THE_OTHER, [str(tenant_id)])
+        if (await conn.execute(_MAKE, parameters)).rowcount == 0:
+            raise TooManyEndpoints
+        secret = await self._add_secret(conn, tenant_id, endpoint_id)
+        made = await read_endpoint(conn, tenant_id, endpoint_id)
+        await wake(conn, tenant_id)
         if made is None:
             raise LookupError(endpoint_id)
         return WithSecret(made, secret)
 
     async def change(
-        self, tenant_id: TenantId, endpoint_id: UUID, wish: Callable[[Endpoint], Wanted]
+        self,
+        conn: AsyncConnection[TupleRow],
+        tenant_id: TenantId,
+        endpoint_id: UUID,
+        wish: Callable[[Endpoint], Wanted],
     ) -> Endpoint | None:
         """Changes an endpoint; one that is enabled again goes on with what waits.
 
         Args:
+            conn: in a transaction of the tenant.
             tenant_id: whose.
             endpoint_id: which.
             wish: tells from what it is what it is to be.
 
         Returns:
             It, changed; None when the tenant has no such endpoint.
-
-        Raises:
-            Overloaded: the database could not be asked in time.
         """
         which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id}
-        async with writing(self._pool, tenant_id) as conn:
-            await conn.execute(_LOCK, which)
-            now = await read_endpoint(conn, tenant_id, endpoint_id)
-            if now is None:
-                return None
-            wanted = wish(now)
-            await conn.execute(
-                _CHANGE,
-                {
-                    **which,
-                    "url": wanted.url,
-                    "topics": None if wanted.topics is None else sorted(wanted.topics),
-                    "description": wanted.description,
-                },
-            )
-            if wanted.enabled and not now.enabled:
-                await conn.execute(_ENABLE, which)
-                await conn.execute(_TRY_ANEW, which)
-                await note(conn, tenant_id, endpoint_id, "enabled")
-            elif now.enabled and not wanted.enabled:
-                await conn.execute(_DISABLE, which)
-                await note(conn, tenant_id, endpoint_id, REQUESTED)
-            await wake(conn, tenant_id)
-            return await read_endpoint(conn, tenant_id, endpoint_id)
+        await conn.execute(_LOCK, which)
+        now = await read_endpoint(conn, tenant_id, endpoint_id)
+        if now is None:
+            return None
+        wanted = wish(now)
+        await conn.execute(
+            _CHANGE,
+            {
+                **which,
+                "url": wanted.url,
+                "topics": None if wanted.topics is None else sorted(wanted.topics),
+                "description": wanted.description,
+            },
+        )
+        if wanted.enabled and not now.enabled:
+            await conn.execute(_ENABLE, which)
+            await conn.execute(_TRY_ANEW, which)
+            await note(conn, tenant_id, endpoint_id, "enabled")
+        elif now.enabled and not wanted.enabled:
+            await conn.execute(_DISABLE, which)
+            await note(conn, tenant_id, endpoint_id, REQUESTED)
+        await wake(conn, tenant_id)
+        return await read_endpoint(conn, tenant_id, endpoint_id)
 
     async def rotate(
-        self, tenant_id: TenantId, endpoint_id: UUID, overlap: timedelta
+        self,
+        conn: AsyncConnection[TupleRow],
+        tenant_id: TenantId,
+        endpoint_id: UUID,
+        overlap: timedelta,
     ) -> WithSecret | None:
         """Makes a secret in place of another; both sign for a while.
 
         Args:
+            conn: in a transaction of the tenant.
             tenant_id: whose.
             endpoint_id: which endpoint's.
             overlap: how long those of before go on signing.
 
         Returns:
             It; None when the tenant has no such endpoint.
-
-        Raises:
-            Overloaded: the database could not be asked in time.
         """
         which = {"tenant_id": tenant_id, "endpoint_id": endpoint_id}
-        async with writing(self._pool, tenant_id) as conn:
-            await conn.execute(_LOCK, which)
-            endpoint = await read_endpoint(conn, tenant_id, endpoint_id)
-            if endpoint is None:
-                return None
-            await conn.execute(_END_SECRETS, {**which, "overlap": overlap})
-            secret = await self._add_secret(conn, tenant_id, endpoint_id)
-            await conn.execute(_DROP_OLD_SECRETS, {**which, "most": MOST_SECRETS})
-            return WithSecret(endpoint, secret)
+        await conn.execute(_LOCK, which)
+        endpoint = await read_endpoint(conn, tenant_id, endpoint_id)
+        if endpoint is None:
+            return None
+        await conn.execute(_END_SECRETS, {**which, "overlap": overlap})
+        secret = await self._add_secret(conn, tenant_id, endpoint_id)
+        await conn.execute(_DROP_OLD_SECRETS, {**which, "most": MOST_SECRETS})
+        return WithSecret(endpoint, secret)
 
-    async def delete(self, tenant_id: TenantId, endpoint_id: UUID) -> bool:
+    async def delete(
+        self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, endpoint_id: UUID
+    ) -> bool:
         """Takes an endpoint away, with all that is kept of its messages.
 
         Args:
+            conn: in a transaction of the tenant.
             tenant_id: whose.
             endpoint_id: which.
 
         Returns:
             Whether there was one.
-
-        Raises:
-            Overloaded: the database could not be asked in time.
         """
-        async with writing(self._pool, tenant_id) as conn:
-            return (await conn.execute(_DELETE, [tenant_id, endpoint_id])).rowcount > 0
+        return (await conn.execute(_DELETE, [tenant_id, endpoint_id])).rowcount > 0
 
     async def _add_secret(
         self, conn: AsyncConnection[TupleRow], tenant_id: TenantId, endpoint_id: UUID

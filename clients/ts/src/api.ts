@@ -623,7 +623,7 @@ export interface paths {
         put?: never;
         /**
          * Have events sent to an address
-         * @description Each event is posted as `GET /v1/events` shows it, signed as Standard Webhooks has it with the secret that is answered here, this once. An event may come more than once, always with the same `webhook-id`; those of one booking or resource come in order. Answer 2xx within 15 seconds. Whatever else is answered is sent again, for three days; 410 disables the endpoint. Sent twice, this makes two endpoints: there is no `Idempotency-Key`.
+         * @description Each event is posted as `GET /v1/events` shows it, signed as Standard Webhooks has it with the secret that is answered here, this once. An event may come more than once, always with the same `webhook-id`; those of one booking or resource come in order. Answer 2xx within 15 seconds. Whatever else is answered is sent again, for three days; 410 disables the endpoint. Under an `Idempotency-Key` it is made once, and whoever asks again is answered the same secret.
          */
         post: operations["makeWebhookEndpoint"];
         delete?: never;
@@ -2789,6 +2789,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -2830,6 +2832,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3541,6 +3545,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3580,6 +3586,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3657,6 +3665,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3695,6 +3705,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3775,6 +3787,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
@@ -3810,6 +3824,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Your own name for this request, bare or in double quotes, kept for at least 24 hours: the same request under the same key gets its first answer again. */
+                "Idempotency-Key"?: string;
                 /** @description Your own id for this request, at most 128 printable characters; answered, logged, and stored with the events. Without one, or with one of another form, one is made. */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; answered, logged, and stored with the events. One of another form is passed over. */
