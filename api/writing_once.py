@@ -32,6 +32,7 @@ async def write_once(request: StrictRequest, change: Change) -> Response:
         ProblemError: a header is not of its form, or the change is refused.
         IdempotencyKeyReused: the key came before with another request.
         Overloaded: the database could not be asked in time.
+        OutcomeUnknown: it was done, or not: the answer to the commit was lost.
     """
     call, services = call_of(request.scope), services_of(request)
     tenant_id = call.authenticated.tenant_id

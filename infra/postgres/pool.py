@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 from pydantic_core import from_json
 
-from infra.errors import Overloaded
+from infra.errors import OutcomeUnknown, Overloaded
 from infra.postgres.lending_pool import LendingPool, first_line
 from infra.postgres.role_check import Role, check_role
 
@@ -195,11 +195,19 @@ async def writing(pool: Pool, tenant_id: UUID) -> AsyncIterator[AsyncConnection]
         A connection in a transaction, committed at the end unless it failed.
 
     Raises:
-        Overloaded: no connection became free in time, or it was lost: perhaps before the commit.
+        Overloaded: no connection became free in time, or it was lost: nothing was written.
+        OutcomeUnknown: it was lost at the commit.
     """
-    async with borrowed(pool) as conn, conn.transaction():
-        await set_tenant(conn, tenant_id)
-        yield conn
+    committing = False
+    try:
+        async with borrowed(pool) as conn, conn.transaction():
+            await set_tenant(conn, tenant_id)
+            yield conn
+            committing = True
+    except Overloaded as error:
+        if committing:
+            raise OutcomeUnknown from error
+        raise
 
 
 async def set_tenant(conn: AsyncConnection[TupleRow], tenant_id: UUID) -> None:

@@ -154,6 +154,25 @@ async def test_a_key_is_not_taken_while_commands_are_decided(
     assert asked.result().status_code == 201
 
 
+async def test_a_write_whose_commit_was_not_heard_of_is_sent_again_under_its_key(
+    studio: Studio, database: Database
+) -> None:
+    dies = """
+        create function booking.dies() returns trigger language plpgsql as
+            $$ begin raise exception using errcode = 'admin_shutdown'; end $$;
+        create constraint trigger dies after insert on booking.webhook_endpoint
+            deferrable initially deferred for each row execute function booking.dies()
+    """
+    with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute(dies.encode())
+        lost = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+        assert_problem(lost, 503, "outcome-unknown")
+        owner.execute("drop trigger dies on booking.webhook_endpoint")
+    again = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert again.status_code == 201
+    assert endpoints_in(database) == 1
+
+
 async def test_a_key_is_one_requests_whatever_that_does(
     studio: Studio, other_studio: Studio
 ) -> None:
