@@ -28,6 +28,7 @@ from api.cli.listening import CannotListen
 from api.cli.webhooks import WebhookRefused
 from api.cli.written_file import CannotWrite
 from infra.access import AccessError
+from infra.errors import OutcomeUnknown, Overloaded
 from infra.exporting import FormatMissing, NotProjected, WrongWindow
 from infra.importing.moments import WrongFormat
 from infra.importing.reading import WrongFile
@@ -107,6 +108,12 @@ def main() -> None:
     except psycopg.OperationalError as error:
         said = " ".join(str(error).split())  # libpq writes several lines
         _say(f"The database does not answer: {said} See that it runs; then try again.")
+        sys.exit(CANNOT)
+    except OutcomeUnknown:
+        _say("The database's last answer was lost. Look whether it was done; then try again.")
+        sys.exit(CANNOT)
+    except Overloaded:
+        _say("The database does not answer in time. See that it runs; then try again.")
         sys.exit(CANNOT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -125,6 +125,33 @@ def test_a_tenant_and_its_key_are_made(theirs: dict[str, str]) -> None:
 
 
 @pytest.mark.on_one_postgres
+@pytest.mark.parametrize(
+    ("when", "says"),
+    [
+        ("", "does not answer in time"),
+        ("deferrable initially deferred", "Look whether it was done"),
+    ],
+)
+def test_a_database_that_goes_away_is_told_in_a_sentence(
+    theirs: dict[str, str], when: str, says: str
+) -> None:
+    with psycopg.connect(theirs["DATABASE_URL"]) as conn:
+        create_tenant(conn, "nova", "Nova")
+        goes = f"""
+            create function booking.goes() returns trigger language plpgsql as
+                $$ begin raise exception using errcode = 'admin_shutdown'; end $$;
+            create constraint trigger goes after insert on booking.webhook_endpoint
+                {when} for each row execute function booking.goes()
+        """
+        conn.execute(goes.encode())
+    address = ("--url", "https://hooks.example/bookings")
+    done = booking("webhook", "create", "--tenant", "nova", *address, **theirs)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.on_one_postgres
 def test_a_tenants_limits_are_set_shown_and_unset(theirs: dict[str, str]) -> None:
     with psycopg.connect(theirs["DATABASE_URL"]) as conn:
         create_tenant(conn, "nova", "Nova")
