@@ -25,6 +25,7 @@ _IN_TEXT = re.compile(
     r"\bbk_[A-Za-z0-9_-]{20,}"  # API keys
     r"|\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}"  # tokens (RFC 7519)
     r"|\bwhsec_[A-Za-z0-9+/=_-]+"  # what webhooks are signed with
+    r"|(?<![\w-])[\w-]{86}(?![\w-])"  # the links of what is public
     r"|(?<=\b[Bb]earer )\S+"
 )
 _LOST_CONNECTIONS = ("error connecting", "reconnection attempt", "discarding closed connection")

@@ -4,10 +4,13 @@ import json
 import logging
 import subprocess
 import sys
+from uuid import UUID
 
 import pytest
 import structlog
 
+from domain.ids import ResourceId, TenantId
+from infra.publishing.tokens import PublicTokens, Published
 from infra.telemetry.logging import withhold_secrets
 from infra.telemetry.tracebacks import WITHHELD, told
 
@@ -110,6 +113,9 @@ def test_a_secret_is_known_by_its_name_at_any_depth(name: str) -> None:
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0",
         "whsec_bm90aGluZyB0byBzZWU=",
+        PublicTokens(bytes(32)).make(
+            Published(TenantId(UUID(int=1)), ResourceId(UUID(int=2)), UUID(int=3))
+        ),
     ],
 )
 def test_a_secret_is_known_wherever_it_stands(secret: str) -> None:
