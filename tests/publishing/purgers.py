@@ -1,30 +1,20 @@
 """What follows the log for public pages, as a process of its own, which can be killed."""
 
 import asyncio
-import multiprocessing
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from multiprocessing.context import ForkServerProcess
 
 from infra.cdn.cloudflare import Cloudflare
 from infra.circuits import Circuits
 from infra.postgres.pool import open_pool
 from infra.publishing.following import PublicPageFollower
+from tests.publishing.forked import forked
 from tests.publishing.local_cloudflare import TOKEN, ZONE
 
 
-@contextmanager
-def purger(dsn: str, endpoint: str) -> Iterator[ForkServerProcess]:
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload([__name__])
-    process = forks.Process(target=_work, args=[dsn, endpoint], daemon=True)
-    process.start()
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.join()
+def purger(dsn: str, endpoint: str) -> AbstractContextManager[ForkServerProcess]:
+    return forked(_work, dsn, endpoint)
 
 
 def _work(dsn: str, endpoint: str) -> None:
