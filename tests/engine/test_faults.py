@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import islice
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from domain.claims import Claim, ReservationChanges
 from domain.commands import Cancel, Confirm, Release
 from domain.ids import BookingId
 from infra.database import Database
-from infra.engine import Accepted, CommandRequest, Refused, running_engine
+from infra.engine import Accepted, CommandRequest, Refused, Result, running_engine
 from infra.engine.assembly import RunningEngine
 from infra.errors import CommandFailed, OutcomeUnknown, Overloaded
 from infra.identity import new_id
@@ -26,6 +27,11 @@ from tests.engine.losing_proxy import LosingProxy, losing_proxy
 HASTY = Waits(
     connection=timedelta(seconds=2), statement=timedelta(seconds=1), lock=timedelta(seconds=0.3)
 )
+
+HELD_UP = """
+    select from pg_locks join pg_stat_activity using (pid)
+     where datname = current_database() and not granted
+"""
 
 
 @pytest.fixture
@@ -153,12 +159,25 @@ async def test_a_full_queue_refuses_at_once(database: Database, master_key: Mast
     ) as running:
         studio = Studio(running.engine, make_tenant(database, "full"), database.owner_dsn)
         stage = await studio.resource()
-        results = await studio.engine.execute_all(
-            studio.caller, [CommandRequest(book(stage, start=NINE + i * HOUR)) for i in range(5)]
-        )
-    refused = [result.error for result in results if isinstance(result, Refused)]
-    assert [type(error) for error in refused] == [Overloaded, Overloaded]
-    assert len(studio.reservations()) == 3
+
+        def ask(hour: int) -> asyncio.Task[Result]:
+            request = CommandRequest(book(stage, start=NINE + hour * HOUR))
+            return asyncio.create_task(studio.engine.execute(studio.caller, request))
+
+        with psycopg.connect(database.owner_dsn) as blocker:
+            blocker.execute(
+                "select from booking.tenant_head where tenant_id = %s for update",
+                [studio.tenant_id],
+            )
+            commands = [ask(0)]
+            while not blocker.execute(HELD_UP).rowcount:  # noqa: ASYNC110 - a lock tells of no event
+                await asyncio.sleep(0.01)
+            commands += [ask(hour) for hour in range(1, 6)]
+            refused = [await first for first in islice(asyncio.as_completed(commands), 2)]
+        results = await asyncio.gather(*commands)
+    assert [type(each.error) for each in refused if isinstance(each, Refused)] == [Overloaded] * 2
+    assert [type(each) for each in results].count(Accepted) == 4
+    assert len(studio.reservations()) == 4
 
 
 async def test_one_bad_command_never_fails_its_neighbours(
