@@ -101,6 +101,7 @@ class SocketIo:
                 self.finish(session)  # else its last poll would wait on
                 left(session)
 
+        engine.disconnect = self.close  # its own waits until somebody polls, and nobody will
         engine.on("connect", on_connect)
         engine.on("message", on_message)
         engine.on("disconnect", on_disconnect)
@@ -246,6 +247,16 @@ class SocketIo:
         socket = self._server.eio.sockets.get(session)
         if socket is not None:
             socket.queue.put_nowait(None)
+
+    def polls_on(self, session: str) -> None:
+        """Has a session whose upgrade came to nothing told what waits by its polls again.
+
+        Args:
+            session: which; one that has upgraded stays so.
+        """
+        socket = self._server.eio.sockets.get(session)
+        if socket is not None:
+            socket.upgrading = False  # else its polls would come back at once, and empty
 
     async def close(self, session: str) -> None:
         """Ends a session; what waits for it is lost.

@@ -212,6 +212,7 @@ class LiveSockets:
         socket = self._sockets.get(line.session)
         if socket is not None:
             socket.line = None
+            self.io.polls_on(line.session)
 
     def _arrive(self, session: str, scope: Scope) -> None:
         loop = asyncio.get_running_loop()

@@ -174,6 +174,32 @@ async def test_what_is_no_packet_ends_the_session_that_sent_it(
     assert not serving.sockets.has(planners.tenant_id)
 
 
+@pytest.mark.parametrize("packet", ["0", "2", "6", "1\x1e2"])
+async def test_what_a_client_may_not_send_is_answered_though_nobody_polls(
+    http: httpx.AsyncClient, packet: str
+) -> None:
+    session = await RawSession.begin(http)
+    assert (await session.send(packet)).status_code == 400
+    assert (await session.poll()).status_code == 400
+
+
+async def test_a_session_whose_upgrade_is_lost_polls_on(
+    serving: Served, planners: LiveStudio, http: httpx.AsyncClient
+) -> None:
+    session = await RawSession.begin(http)
+    await session.sign_in(planners.keys["viewer"])
+    url = f"{serving.address}{session.path.replace('polling', 'websocket')}"
+    async with aiohttp.ClientSession() as raw, raw.ws_connect(url):
+        live = serving.sockets._sockets[session.sid]
+        assert live.line is not None
+    await _comes_true(lambda: live.line is None)
+    waiting = asyncio.create_task(session.poll())
+    await _comes_true(lambda: "GET" in live.polls)
+    live.put(telling("told", "once"))
+    assert '"told"' in (await waiting).text
+    await session.send("1")
+
+
 @pytest.mark.parametrize("frame", ["x", "", "4" * (MAX_MESSAGE_BYTES + 1), b"\x00"])
 async def test_what_is_no_frame_ends_the_websocket_that_sent_it(
     serving: Served, frame: str | bytes
