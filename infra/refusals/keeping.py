@@ -6,6 +6,7 @@ Each has an id of its own: one whose answer was lost is sent again, and yet kept
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import ceil
 
 import psycopg
 import structlog
@@ -93,8 +94,13 @@ class RefusalKeeper:
                 self._notes.drop(len(self._notes))
 
     async def flush(self) -> None:
-        """Send what was noted; what fails because the database is sick stays for the next time."""
-        while batch := self._notes.first(AT_ONCE):
+        """Send what was noted; what fails because the database is sick stays for the next time.
+
+        So does what is noted meanwhile: else a flood would be kept line by line, each of them in a
+        transaction of its own.
+        """
+        for _ in range(ceil(len(self._notes) / AT_ONCE)):
+            batch = self._notes.first(AT_ONCE)
             try:
                 async with borrowed(self._pool) as conn:
                     await _keep(conn, batch)

@@ -33,6 +33,10 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 STAGE = ResourceId(new_id())
 FLUSH_STATEMENTS = 4  # begin, role, the refusals, commit
 
+_SOMEBODY_WAITS = """
+    select from pg_locks where relation = 'booking.refusal'::regclass and not granted
+"""
+
 
 @pytest.fixture
 async def proxy(database: Database) -> AsyncIterator[tuple[LosingProxy, str]]:
@@ -100,6 +104,22 @@ async def test_processes_add_up_by_the_local_day_of_the_resource(
     await asyncio.gather(*(RefusalKeeper(pool, notes).flush() for notes in processes))
     number = 2 * (keeping.AT_ONCE + 1)
     assert kept(database) == (number, [(date(2026, 3, 29), number)])
+
+
+async def test_what_is_noted_meanwhile_is_kept_with_what_comes_next(
+    database: Database, pool: Pool, nova: TenantId
+) -> None:
+    notes = RefusalNotes(lambda _: None)
+    notes.note(*noted(refused(nova)))
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("lock table booking.refusal")
+        flushing = asyncio.create_task(RefusalKeeper(pool, notes).flush())
+        while not owner.execute(_SOMEBODY_WAITS).rowcount:  # noqa: ASYNC110 - PostgreSQL tells nobody
+            await asyncio.sleep(0.005)
+        notes.note(*noted(refused(nova)))
+        owner.rollback()
+        await flushing
+    assert (len(notes), kept(database)[0]) == (1, 1)
 
 
 @pytest.mark.parametrize("after", range(FLUSH_STATEMENTS))
