@@ -242,7 +242,7 @@ async def append_batch(
         (payload.decode(), lapse.decode()),
     )
     outcomes: dict[TenantId, list[Outcome]] = {tenant: [] for tenant in batch}
-    async for tenant, verdict, first_seq, last_seq, decided_at, info in cursor:
+    for tenant, verdict, first_seq, last_seq, decided_at, info in await cursor.fetchall():
         outcome = (
             _replayed(info)
             if verdict == "replayed"
