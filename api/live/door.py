@@ -5,12 +5,13 @@ the session that they name was given to whoever has signed in over it.
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.call import begin_call, call_of
 from api.cors import Cors
@@ -39,6 +40,11 @@ _NOT_SOCKET_IO = Problem(
     kind=MALFORMED_REQUEST,
     detail="Expected EIO=4 and transport=polling or transport=websocket, as Socket.IO's clients "
     "of version 3 and later send them.",
+)
+_NOT_TAKEN = Problem(
+    kind=MALFORMED_REQUEST,
+    detail="This was no packet that a client may send here, was too large, or came when the "
+    "session had ended or gone over to a WebSocket: connect anew.",
 )
 _METHOD = Problem(
     kind=METHOD_NOT_ALLOWED,
@@ -126,15 +132,16 @@ class Door:
         return bool(urlsplit(origin.decode("latin-1")).netloc == own.decode("latin-1"))
 
     async def _serve_poll(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
-        socket, method = self._sockets.of(session), scope["method"]
-        if socket is None:
-            await self._sockets.io.serve(scope, receive, send)
-            return
-        socket.polls.add(method)
+        socket, method, answer = self._sockets.of(session), scope["method"], _Answer(send)
+        if socket is not None:
+            socket.polls.add(method)
         try:
-            await self._sockets.io.serve(scope, receive, send)
+            await self._sockets.io.serve(scope, receive, answer.send)
         finally:
-            socket.polls.discard(method)
+            if socket is not None:
+                socket.polls.discard(method)
+        if not answer.begun:
+            await _refuse(_NOT_TAKEN, scope, receive, send)
 
     async def _serve_websocket(
         self, scope: Scope, receive: Receive, send: Send, session: str
@@ -149,6 +156,21 @@ class Door:
             await self._sockets.lost(line)
         finally:
             self._sockets.without(line)
+
+
+class _Answer:
+    """Passes on what the library answers, but for its refusals: these have no words."""
+
+    begun = False
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = message["status"] != HTTPStatus.BAD_REQUEST
+        if self.begun:
+            await self._send(message)
 
 
 class LiveEndpoint:

@@ -8,6 +8,7 @@ here: its own way makes a task for each of them, and keeps no order between two.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import socketio  # type: ignore[import-untyped]  # it has no types
@@ -109,12 +110,15 @@ class SocketIo:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, or a WebSocket until it ends.
 
+        It refuses with a status of 400, or leaves unanswered what came as its session ended.
+
         Args:
             scope: as ASGI has it.
             receive: as ASGI has it.
             send: as ASGI has it.
         """
-        await self._server.handle_request(scope, receive, send)
+        with suppress(UnboundLocalError):  # its fault, where it lets go of the session meanwhile
+            await self._server.handle_request(scope, receive, send)
 
     async def handle(self, session: str, data: object) -> None:
         """Handles a message; the acknowledgement of an event is in the session's queue after it.

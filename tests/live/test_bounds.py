@@ -179,8 +179,24 @@ async def test_what_a_client_may_not_send_is_answered_though_nobody_polls(
     http: httpx.AsyncClient, packet: str
 ) -> None:
     session = await RawSession.begin(http)
-    assert (await session.send(packet)).status_code == 400
+    refused = await session.send(packet)
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/malformed-request")
+    assert refused.json()["request_id"] == refused.headers["X-Request-ID"]
     assert (await session.poll()).status_code == 400
+
+
+async def test_what_comes_as_its_session_is_let_go_is_answered_too(
+    serving: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await RawSession.begin(http)
+    io = serving.sockets.io
+
+    async def let_go(sid: str, _data: object) -> None:
+        io._server.eio.sockets.pop(sid)
+
+    monkeypatch.setattr(io, "handle", let_go)
+    refused = await session.send("40", "2")
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/malformed-request")
 
 
 async def test_a_session_whose_upgrade_is_lost_polls_on(
