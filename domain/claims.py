@@ -63,6 +63,9 @@ class ReservationChanges:
     confirmed: tuple[BookingId, ...]
 
 
+_WITHOUT_CLAIMS = (ResourceEvent, CustomerEvent)
+
+
 def claims_from(events: Iterable[CanMutateAggregate[UUID]]) -> ReservationChanges:
     """Tell the net effect of new events on the reservations.
 
@@ -78,7 +81,7 @@ def claims_from(events: Iterable[CanMutateAggregate[UUID]]) -> ReservationChange
     """
     effects: dict[BookingId, _Effect] = {}
     for event in events:
-        if not isinstance(event, ResourceEvent | CustomerEvent):
+        if not isinstance(event, _WITHOUT_CLAIMS):
             effects.setdefault(BookingId(event.originator_id), _Effect()).follow(event)
     return ReservationChanges(
         vacated=tuple(booking for booking, effect in effects.items() if effect.vacates),

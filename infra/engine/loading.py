@@ -15,6 +15,7 @@ from infra.pacing import Pace
 from infra.postgres.pool import Pool, reading
 
 Streams = dict[UUID, list[RecordedEvent]]
+_Stream = tuple[TenantId, UUID]
 
 
 @dataclass(slots=True)
@@ -124,9 +125,7 @@ class StreamLoader:
             appended: in their order.
         """
         for event in appended:
-            before = self._recent.recall(tenant_id, event.stream_id) or []
-            if len(before) == event.version - 1:
-                self._recent.remember(tenant_id, event.stream_id, [*before, event])
+            self._recent.follow(tenant_id, event)
 
     async def _travel(self, tenant_id: TenantId) -> None:
         try:
@@ -165,7 +164,7 @@ class RecentStreams:
         """
         self._most_events = most_events
         self._longest_stream = longest_stream
-        self._streams: OrderedDict[tuple[TenantId, UUID], list[RecordedEvent]] = OrderedDict()
+        self._streams: OrderedDict[_Stream, list[RecordedEvent]] = OrderedDict()
         self._events = 0
 
     def recall(self, tenant_id: TenantId, stream_id: UUID) -> list[RecordedEvent] | None:
@@ -177,17 +176,28 @@ class RecentStreams:
 
     def remember(self, tenant_id: TenantId, stream_id: UUID, events: list[RecordedEvent]) -> None:
         """Keeps a stream, unless a longer state of it is known."""
-        before = self._streams.get((tenant_id, stream_id), [])
-        if len(before) >= len(events):
-            return
-        self._forget(tenant_id, stream_id)
+        stream = tenant_id, stream_id
+        before = self._streams.get(stream, [])
+        if len(before) < len(events):
+            self._keep(stream, before, events)
+
+    def follow(self, tenant_id: TenantId, event: RecordedEvent) -> None:
+        """Keeps a stream's next event, if all before it are remembered."""
+        stream = tenant_id, event.stream_id
+        before = self._streams.get(stream, [])
+        if len(before) == event.version - 1:
+            self._keep(stream, before, [*before, event])
+
+    def _keep(
+        self, stream: _Stream, before: list[RecordedEvent], events: list[RecordedEvent]
+    ) -> None:
+        if before:
+            del self._streams[stream]  # what is kept now was used last
+            self._events -= len(before)
         if len(events) > self._longest_stream:
             return
-        self._streams[tenant_id, stream_id] = events
+        self._streams[stream] = events
         self._events += len(events)
         while self._events > self._most_events:
             _, oldest = self._streams.popitem(last=False)
             self._events -= len(oldest)
-
-    def _forget(self, tenant_id: TenantId, stream_id: UUID) -> None:
-        self._events -= len(self._streams.pop((tenant_id, stream_id), []))

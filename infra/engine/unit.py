@@ -44,6 +44,9 @@ class Unit:
         caller: who asks.
         requests: all applied, or none.
         stream_ids: the stream of each request.
+        streams_to_load: those that must exist; what is made here needs no look before the log's
+            own.
+        customers: whose data the requests carry, by the client's names.
         keys: their idempotency keys.
     """
 
@@ -56,7 +59,14 @@ class Unit:
         """
         self.caller = caller
         self.requests = requests
-        self.stream_ids = tuple(stream_of(request.command) for request in requests)
+        self.stream_ids = tuple([stream_of(request.command) for request in requests])
+        self.streams_to_load = {
+            stream
+            for stream, request in zip(self.stream_ids, requests, strict=True)
+            if not isinstance(request.command, FoundingCommand)
+        }
+        carried = [customer_in(request.command) for request in requests]
+        self.customers = {customer.id for customer in carried if customer is not None}
         self._command_id = new_id()
         keys = [request.idempotency for request in requests if request.idempotency is not None]
         self.keys = tuple(dict.fromkeys(key.key for key in keys))
@@ -69,21 +79,6 @@ class Unit:
             for place, request in enumerate(self.requests)
             if request.idempotency is not None and request.idempotency.key == key
         )
-
-    @property
-    def streams_to_load(self) -> set[UUID]:
-        """The streams that must exist; what is made here needs no look before the log's own."""
-        return {
-            stream
-            for stream, request in zip(self.stream_ids, self.requests, strict=True)
-            if not isinstance(request.command, FoundingCommand)
-        }
-
-    @property
-    def customers(self) -> set[str]:
-        """Whose data the requests carry, by the client's names."""
-        carried = (customer_in(request.command) for request in self.requests)
-        return {customer.id for customer in carried if customer is not None}
 
     def decide(
         self, view: View, seal: Sealing, mapper: EventMapper, ceilings: HoldCeilings

@@ -89,3 +89,25 @@ def test_memory_of_streams_is_bounded() -> None:
     assert recent.recall(tenant, UUID(int=97)) == events(97, 3)
     recent.remember(tenant, UUID(int=97), events(97, 5))  # too long to keep
     assert recent.recall(tenant, UUID(int=97)) is None
+
+
+def test_a_stream_is_followed_only_where_nothing_of_it_is_missing() -> None:
+    tenant, stream = TenantId(UUID(int=1)), UUID(int=2)
+    recent = RecentStreams(most_events=10, longest_stream=3)
+    first, second, third, fourth = (
+        RecordedEvent(version, stream, version, "t", "{}", "{}", NINE) for version in range(1, 5)
+    )
+    recent.follow(tenant, second)
+    assert recent.recall(tenant, stream) is None
+    recent.follow(tenant, first)
+    recent.follow(tenant, third)
+    assert recent.recall(tenant, stream) == [first]
+    recent.follow(tenant, second)
+    recent.follow(tenant, second)
+    assert recent.recall(tenant, stream) == [first, second]
+    recent.follow(tenant, third)
+    recent.follow(tenant, fourth)  # too long to keep
+    assert recent.recall(tenant, stream) is None
+    for other in range(10):
+        recent.follow(tenant, RecordedEvent(other, UUID(int=3 + other), 1, "t", "{}", "{}", NINE))
+    assert all(recent.recall(tenant, UUID(int=3 + other)) for other in range(10))
