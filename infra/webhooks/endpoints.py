@@ -84,6 +84,7 @@ _DROP_OLD_SECRETS = """
 _CHANGE = """
     update booking.webhook_endpoint
        set url = %(url)s, topics = %(topics)s, description = %(description)s,
+           failing_since = case when url = %(url)s then failing_since end,
            updated_at = clock_timestamp()
      where tenant_id = %(tenant_id)s and endpoint_id = %(endpoint_id)s
 """
@@ -245,7 +246,7 @@ class WebhookEndpoints:
         endpoint_id: UUID,
         wish: Callable[[Endpoint], Wanted],
     ) -> Endpoint | None:
-        """Changes an endpoint; one that is enabled again goes on with what waits.
+        """Changes an endpoint; one that is enabled again, or moves, goes on with what waits.
 
         Args:
             conn: in a transaction of the tenant.
@@ -271,9 +272,10 @@ class WebhookEndpoints:
                 "description": wanted.description,
             },
         )
+        if wanted.url != now.url or (wanted.enabled and not now.enabled):
+            await conn.execute(_TRY_ANEW, which)
         if wanted.enabled and not now.enabled:
             await conn.execute(_ENABLE, which)
-            await conn.execute(_TRY_ANEW, which)
             await note(conn, tenant_id, endpoint_id, "enabled")
         elif now.enabled and not wanted.enabled:
             await conn.execute(_DISABLE, which)

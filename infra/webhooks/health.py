@@ -19,8 +19,8 @@ PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0
 """For which an endpoint may ask to be left alone as a whole; a single message may wait longer."""
 
-_ENABLED = """
-    select tenant_id, endpoint_id
+_URLS = """
+    select tenant_id, endpoint_id, url
       from booking.webhook_endpoint
       join unnest(%(tenants)s::uuid[], %(endpoints)s::uuid[]) asked (tenant_id, endpoint_id)
      using (tenant_id, endpoint_id)
@@ -56,7 +56,11 @@ def delivered(posted: Posted) -> Posted:
 
 
 class Health:
-    """One endpoint's. Belongs to one event loop."""
+    """One endpoint's. Belongs to one event loop.
+
+    Attributes:
+        url: where it is: another address does as it will. None until something was sent.
+    """
 
     def __init__(
         self, *, failures: int = FAILURES, clock: Callable[[], float] = time.monotonic
@@ -67,6 +71,7 @@ class Health:
             failures: in a row, after which the endpoint is left alone.
             clock: seconds that never go back.
         """
+        self.url: str | None = None
         self._clock = clock
         self._until = 0.0
         self._answers = False
@@ -126,8 +131,8 @@ class Health:
             self._until = max(self._until, self._clock() + PAUSE_SECONDS)
 
 
-async def enabled_of(conn: AsyncConnection[TupleRow], lines: Collection[Line]) -> set[Line]:
-    """Tells which endpoints are still sent to: the health of others is nobody's concern.
+async def urls_of(conn: AsyncConnection[TupleRow], lines: Collection[Line]) -> dict[Line, str]:
+    """Tells where endpoints are that are still sent to: the health of others is nobody's concern.
 
     Args:
         conn: of the role `booking_projector`.
@@ -137,5 +142,5 @@ async def enabled_of(conn: AsyncConnection[TupleRow], lines: Collection[Line]) -
         "tenants": [line.tenant_id for line in lines],
         "endpoints": [line.endpoint_id for line in lines],
     }
-    found = await (await conn.execute(_ENABLED, asked)).fetchall()
-    return {Line(tenant_id, endpoint_id) for tenant_id, endpoint_id in found}
+    found = await (await conn.execute(_URLS, asked)).fetchall()
+    return {Line(tenant_id, endpoint_id): url for tenant_id, endpoint_id, url in found}

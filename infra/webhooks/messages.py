@@ -145,23 +145,24 @@ _FORGET_ATTEMPTS = """
      where tenant_id = %(tenant_id)s and endpoint_id = %(endpoint_id)s
        and seq = %(seq)s and attempt <= %(attempt)s - %(kept)s
 """
+# What an address does says nothing of another one that has taken its place meanwhile.
 _WORKS = """
     update booking.webhook_endpoint
        set failing_since = null
      where tenant_id = %(tenant_id)s and endpoint_id = %(endpoint_id)s
-       and failing_since is not null
+       and url = %(url)s and failing_since is not null
 """
 _FAILS = """
     update booking.webhook_endpoint
        set failing_since = %(attempted_at)s
      where tenant_id = %(tenant_id)s and endpoint_id = %(endpoint_id)s
-       and failing_since is null
+       and url = %(url)s and failing_since is null
 """
 _DISABLE = """
     update booking.webhook_endpoint
        set enabled = false, disabled_reason = %(reason)s, disabled_at = clock_timestamp()
      where tenant_id = %(tenant_id)s and endpoint_id = %(endpoint_id)s
-       and enabled
+       and url = %(url)s and enabled
        and (%(reason)s = 'gone' or failing_since < clock_timestamp() - %(longest)s)
 """
 
@@ -300,6 +301,7 @@ async def give_back(conn: AsyncConnection[TupleRow], line: Line, message: Taken)
 async def record(
     conn: AsyncConnection[TupleRow],
     line: Line,
+    url: str,
     message: Taken,
     posted: Posted,
     attempted_at: datetime,
@@ -309,6 +311,7 @@ async def record(
     Args:
         conn: of the role `booking_projector`, in autocommit.
         line: whose.
+        url: where it was sent.
         message: as it was taken.
         posted: what became of it.
         attempted_at: when it was sent.
@@ -330,9 +333,9 @@ async def record(
     async with conn.transaction() as recording:
         if posted.fault is None:
             disabled = None
-            await conn.execute(_WORKS, line.parameters)
+            await conn.execute(_WORKS, {**line.parameters, "url": url})
         else:
-            disabled = await _failed(conn, line, posted, attempted_at)
+            disabled = await _failed(conn, line, url, posted, attempted_at)
         counted = await conn.execute(
             _OUTCOME, {**parameters, "state": state, "pause": timedelta(seconds=pause or 0.0)}
         )
@@ -354,13 +357,12 @@ async def record(
 
 
 async def _failed(
-    conn: AsyncConnection[TupleRow], line: Line, posted: Posted, attempted_at: datetime
+    conn: AsyncConnection[TupleRow], line: Line, url: str, posted: Posted, attempted_at: datetime
 ) -> Disabled | None:
-    await conn.execute(_FAILS, {**line.parameters, "attempted_at": attempted_at})
+    where = {**line.parameters, "url": url}
+    await conn.execute(_FAILS, {**where, "attempted_at": attempted_at})
     reason: Disabled = "gone" if posted.status == _GONE else "failing"
-    disabled = await conn.execute(
-        _DISABLE, {**line.parameters, "reason": reason, "longest": LONGEST_FAILURE}
-    )
+    disabled = await conn.execute(_DISABLE, {**where, "reason": reason, "longest": LONGEST_FAILURE})
     if disabled.rowcount == 0:
         return None
     await note(conn, line.tenant_id, line.endpoint_id, _NOTICES[reason])

@@ -21,7 +21,7 @@ from infra.log.reader import RecordedEvent
 from infra.postgres.listening import listen
 from infra.postgres.pool import Pool
 from infra.webhooks.figures import Figures
-from infra.webhooks.health import Failed, Health, delivered, enabled_of
+from infra.webhooks.health import Failed, Health, delivered, urls_of
 from infra.webhooks.line import Line
 from infra.webhooks.messages import (
     LENT,
@@ -159,15 +159,15 @@ class WebhookSender:
                 log.warning("webhooks.cannot_look", error=type(error).__name__)
 
     async def _look_at_all(self) -> None:
-        await self._look(None)
         remembered = [*self._health]
         async with self._pool.connection() as conn:
             await self._figures.keep(conn)
-            enabled = await enabled_of(conn, remembered)
-        gone = {*remembered} - enabled
-        for line in [line for line in self._health if line not in self._working]:
-            if line in gone or self._health[line].is_good:
+            urls = await urls_of(conn, remembered)
+        for line in [line for line in remembered if line not in self._working]:
+            health = self._health[line]
+            if health.is_good or health.url != urls.get(line):
                 del self._health[line]  # nothing to remember
+        await self._look(None)
 
     async def _purge(self) -> None:
         if purged := await purge_messages(self._pool):
@@ -228,6 +228,7 @@ class WebhookSender:
         if places:
             load = await self._loaded(line, working, places)
             if load is not None:
+                health.url = load.url
                 for message in load.messages:
                     sending.create_task(self._send(line, working, load, message))
                 return True
@@ -285,7 +286,7 @@ class WebhookSender:
                 await give_back(conn, line, message)
             return
         async with self._pool.connection() as conn:
-            outcome = await record(conn, line, message, posted, now)
+            outcome = await record(conn, line, load.url, message, posted, now)
         if outcome is not None:  # else it was taken for lost: whoever has it now tells of it
             self._tell(line, message, posted, outcome)
 

@@ -175,6 +175,20 @@ async def test_those_that_are_left_alone_are_counted_while_they_are_sent_to(
         await once(counted, lambda told: told["left_alone"] == 0)
 
 
+async def test_at_another_address_what_waits_is_tried_at_once(
+    studio: Studio, receiver: Receiver, sending: Senders
+) -> None:
+    receiver.answers(503, Retry_After="600")
+    made = await hook(studio, receiver.url)
+    await studio.resource()
+    async with Receiver().listening() as other, sending():
+        await made.once(lambda told: told["failing_since"] is not None)
+        await made.change(url=other.url)
+        await other.come(1)
+        await made.delivered(1)
+    assert len(receiver.received) == 1
+
+
 async def test_410_disables_at_once_with_a_notice_and_nothing_is_lost(
     studio: Studio, receiver: Receiver, sending: Senders, log: list[EventDict]
 ) -> None:
