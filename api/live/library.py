@@ -6,12 +6,15 @@ when a handler's message is done. What many are told is encoded once and put int
 here: its own way makes a task for each of them, and keeps no order between two.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from asyncio import Task
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import socketio  # type: ignore[import-untyped]  # it has no types
+from engineio.async_socket import AsyncSocket  # type: ignore[import-untyped]  # it has no types
 from engineio.packet import MESSAGE, Packet  # type: ignore[import-untyped]  # it has no types
 from pydantic_core import to_json
 from socketio.exceptions import (  # type: ignore[import-untyped]  # it has no types
@@ -101,7 +104,19 @@ class SocketIo:
             finally:
                 self.finish(session)  # else its last poll would wait on
                 left(session)
+                ping = getattr(engine.sockets.pop(session, None), "next_ping", None)
+                if ping is not None:
+                    ping.cancel()
 
+        def start(work: Callable[..., Coroutine[Any, Any, None]], *given: object) -> Task[None]:
+            task = asyncio.ensure_future(work(*given))
+            if isinstance(socket := getattr(work, "__self__", None), AsyncSocket):
+                socket.next_ping = task
+            return task
+
+        # It would keep a session in memory until its next ping is due, and longer: who comes and
+        # goes all the time would fill it.
+        engine.start_background_task = start
         engine.disconnect = self.close  # its own waits until somebody polls, and nobody will
         engine.on("connect", on_connect)
         engine.on("message", on_message)

@@ -185,6 +185,23 @@ async def test_what_a_client_may_not_send_is_answered_though_nobody_polls(
     assert (await session.poll()).status_code == 400
 
 
+@pytest.mark.parametrize("over", ["polls", "websocket"])
+async def test_of_a_session_that_has_ended_nothing_stays(
+    serving: Served, http: httpx.AsyncClient, over: str
+) -> None:
+    before = asyncio.all_tasks()
+    if over == "polls":
+        session = await RawSession.begin(http)
+        assert (await session.send("1")).status_code == 200
+    else:
+        url = f"{serving.address}/socket.io/?EIO=4&transport=websocket"
+        async with aiohttp.ClientSession() as raw, raw.ws_connect(url) as line:
+            await line.receive()
+    io = serving.sockets.io._server
+    await _comes_true(lambda: not (io.eio.sockets or io.environ))
+    await _comes_true(lambda: not any("_send_ping" in str(t) for t in asyncio.all_tasks() - before))
+
+
 async def test_what_comes_as_its_session_is_let_go_is_answered_too(
     serving: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
