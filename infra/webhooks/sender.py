@@ -163,8 +163,10 @@ class WebhookSender:
         async with self._pool.connection() as conn:
             await self._figures.keep(conn)
             urls = await urls_of(conn, remembered)
-        for line in [line for line in remembered if line not in self._working]:
-            health = self._health[line]
+        for line in remembered:
+            health = self._health.get(line)
+            if health is None or line in self._working:
+                continue
             if health.is_good or health.url != urls.get(line):
                 del self._health[line]  # nothing to remember
         await self._look(None)
