@@ -91,6 +91,7 @@ class Socket:
         self.ending = False
         self._post = post
         self._too_slow = too_slow
+        self._due: set[asyncio.TimerHandle] = set()
 
     @property
     def waiting(self) -> int:
@@ -113,6 +114,27 @@ class Socket:
     def is_too_slow(self) -> None:
         """Have it cut off, since its client does not take what it is told."""
         self._too_slow(self)
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        """Have something done after a while, if it is still there by then.
+
+        Args:
+            seconds: from now.
+            do: does so.
+        """
+
+        def come_due() -> None:
+            self._due.discard(timer)
+            do()
+
+        timer = asyncio.get_running_loop().call_later(seconds, come_due)
+        self._due.add(timer)
+
+    def gone(self) -> None:
+        """Have nothing done any more: what is still to come would keep all of it in memory."""
+        for timer in self._due:
+            timer.cancel()
+        self._due.clear()
 
     def leave(self, room: Room) -> None:
         """Be in a room no more.

@@ -14,6 +14,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import cast
 
 import structlog
@@ -158,7 +159,7 @@ class LiveSockets:
             if socket.line is not None:
                 socket.line.end(code)
             self.io.finish(socket.session)
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._hang_up, socket)
+            socket.later(LINGER_SECONDS, partial(self._hang_up, socket))
 
     def cut_off(self, socket: Socket, reason: Ended) -> None:
         """Ends a socket at once, whatever waits for it.
@@ -215,12 +216,12 @@ class LiveSockets:
             self.io.polls_on(line.session)
 
     def _arrive(self, session: str, scope: Scope) -> None:
-        loop = asyncio.get_running_loop()
-        socket = Socket(session, request_id_of(scope), self.io, self._too_slow, loop.time())
+        now = asyncio.get_running_loop().time()
+        socket = Socket(session, request_id_of(scope), self.io, self._too_slow, now)
         self._sockets[session] = socket
         if (line := cast("Line | None", scope.get(LINE))) is not None:
             self.upgrades(session, line)
-        loop.call_later(SIGN_IN_SECONDS, self._expect_guest, socket)
+        socket.later(SIGN_IN_SECONDS, partial(self._expect_guest, socket))
 
     def _expect_guest(self, socket: Socket) -> None:
         if socket.guest is None:
@@ -233,6 +234,7 @@ class LiveSockets:
         socket = self._sockets.pop(session, None)
         if socket is not None:
             socket.ending = True
+            socket.gone()
             self._leave_all(socket)
             if socket.line is not None:
                 socket.line.cut()
@@ -278,7 +280,7 @@ class LiveSockets:
                 raise Overloaded
         except REFUSALS as error:
             problem = problem_in(error)
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._expect_guest, socket)
+            socket.later(LINGER_SECONDS, partial(self._expect_guest, socket))
             raise Refused(problem.detail, problem_body(problem, socket)) from None
         if socket.ending:
             raise Refused("The connection is about to end.")
@@ -298,14 +300,14 @@ class LiveSockets:
         if socket is not None and socket.guest is not None:
             log.info("live.signed_out", request_id=socket.request_id)
             self._leave_all(socket)
-            asyncio.get_running_loop().call_later(SIGN_IN_SECONDS, self._expect_guest, socket)
+            socket.later(SIGN_IN_SECONDS, partial(self._expect_guest, socket))
 
     def _look_again(self, socket: Socket, seconds: float) -> None:
         def look() -> None:
             if socket.guest is not None:
                 self._do(self._check(socket, socket.guest))
 
-        asyncio.get_running_loop().call_later(seconds, look)
+        socket.later(seconds, look)
 
     async def _check(self, socket: Socket, guest: Guest) -> None:
         now, token, problem = asyncio.get_running_loop().time(), guest.token, None

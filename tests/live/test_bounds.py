@@ -1,6 +1,8 @@
 """Whatever a client sends, or does not take, costs a bounded amount, and nobody else anything."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ import pytest_asyncio
 from api.guards import Guards
 from api.live import bucket
 from api.live.library import MAX_MESSAGE_BYTES, telling
+from api.live.socket import Socket
 from infra.database import Database
 from tests.live.client import connected
 from tests.live.raw import RawSession
@@ -186,20 +189,45 @@ async def test_what_a_client_may_not_send_is_answered_though_nobody_polls(
 
 
 @pytest.mark.parametrize("over", ["polls", "websocket"])
+@pytest.mark.parametrize("signed_in", [False, True])
 async def test_of_a_session_that_has_ended_nothing_stays(
-    serving: Served, http: httpx.AsyncClient, over: str
+    serving: Served,
+    planners: LiveStudio,
+    http: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    over: str,
+    signed_in: bool,  # noqa: FBT001 - a case of two
 ) -> None:
-    before = asyncio.all_tasks()
+    for name in ("SIGN_IN_SECONDS", "CHECK_SECONDS"):
+        monkeypatch.setattr(f"api.live.sockets.{name}", 3600)
+    before, others = asyncio.all_tasks(), {*serving.sockets._sockets}
+
+    def begun() -> tuple[str, "weakref.ref[Socket]"]:
+        [new] = {*serving.sockets._sockets} - others
+        return new, weakref.ref(serving.sockets._sockets[new])
+
     if over == "polls":
         session = await RawSession.begin(http)
+        if signed_in:
+            await session.sign_in(planners.keys["viewer"])
+        sid, socket = begun()
         assert (await session.send("1")).status_code == 200
     else:
         url = f"{serving.address}/socket.io/?EIO=4&transport=websocket"
         async with aiohttp.ClientSession() as raw, raw.ws_connect(url) as line:
             await line.receive()
-    io = serving.sockets.io._server
-    await _comes_true(lambda: not (io.eio.sockets or io.environ))
-    await _comes_true(lambda: not any("_send_ping" in str(t) for t in asyncio.all_tasks() - before))
+            if signed_in:
+                await line.send_str(f'40{{"token":"{planners.keys["viewer"]}"}}')
+                assert (await line.receive_str()).startswith("40")
+            sid, socket = begun()
+
+    def nothing_stays() -> bool:
+        gc.collect()
+        io = serving.sockets.io._server
+        pings = [task for task in asyncio.all_tasks() - before if "_send_ping" in str(task)]
+        return not (sid in io.eio.sockets or sid in io.environ or pings or socket())
+
+    await _comes_true(nothing_stays)
 
 
 async def test_what_comes_as_its_session_is_let_go_is_answered_too(
