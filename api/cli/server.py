@@ -5,12 +5,13 @@ import resource
 import socket
 import threading
 from collections.abc import Callable
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from api.cli.bounded_http import BoundedHttp, give_up_on_stalled
+from api.cli.tidy_websocket import TidyWebSocket
 from api.live.library import MAX_MESSAGE_BYTES
 from infra.settings import Settings
 
@@ -78,7 +79,7 @@ def serve_http(
 class SocketBounds(TypedDict):
     """What uvicorn is told of WebSockets."""
 
-    ws: Literal["websockets-sansio"]
+    ws: type[TidyWebSocket]
     ws_max_size: int
     ws_ping_interval: None
     ws_per_message_deflate: bool
@@ -91,7 +92,7 @@ def socket_bounds() -> SocketBounds:
     connection.
     """
     return {
-        "ws": "websockets-sansio",
+        "ws": TidyWebSocket,
         "ws_max_size": MAX_MESSAGE_BYTES,
         "ws_ping_interval": None,
         "ws_per_message_deflate": False,

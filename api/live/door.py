@@ -156,6 +156,7 @@ class Door:
             await self._sockets.lost(line)
         finally:
             self._sockets.without(line)
+            line.let_go()
 
 
 class _Answer:

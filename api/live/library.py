@@ -104,7 +104,8 @@ class SocketIo:
             finally:
                 self.finish(session)  # else its last poll would wait on
                 left(session)
-                ping = getattr(engine.sockets.pop(session, None), "next_ping", None)
+                socket = engine.sockets.pop(session, None)
+                ping = None if socket is None else vars(socket).pop("next_ping", None)
                 if ping is not None:
                     ping.cancel()
 

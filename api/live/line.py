@@ -14,9 +14,11 @@ GOING_AWAY = 1001
 BROKEN_RULE = 1008
 RESTARTING = 1012
 
+_LEFT = "websocket.disconnect"
+
 
 class LineEnded(OSError):
-    """Nothing is written any more; the library takes it for a lost connection."""
+    """Nothing is read or written any more; the library takes it for a lost connection."""
 
 
 class Line:
@@ -37,6 +39,7 @@ class Line:
         self._receive = receive
         self._send = send
         self._ended: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._end = LineEnded()
         self._dead = False
         self._writer: asyncio.Task[object] | None = None
         self._bucket = Bucket(asyncio.get_running_loop().time())
@@ -48,7 +51,7 @@ class Line:
             code: why, as RFC 6455 and its registry have it.
         """
         if not self._ended.done():
-            self._ended.set_result({"type": "websocket.disconnect", "code": code})
+            self._ended.set_result({"type": _LEFT, "code": code})
 
     def cut(self) -> None:
         """Send nothing more either; whoever waits to do so is let go."""
@@ -57,10 +60,24 @@ class Line:
         if self._writer is not None:
             self._writer.cancel()
 
+    def let_go(self) -> None:
+        """Refer to nothing any more, once it is over: it would go in a circle.
+
+        The library keeps the error that it was told the end by, and through its traceback all that
+        the connection had.
+        """
+        self.cut()
+        self._end.__traceback__ = None
+        del self._receive, self._send
+
     async def receive(self) -> Message:
-        """Take the next message, or the end: of a client that sends too much, too."""
+        """Take the next message.
+
+        Raises:
+            LineEnded: there is none: the client has left, or has sent too much, or was ended.
+        """
         if self._ended.done():
-            return self._ended.result()
+            raise self._end
         receiving = asyncio.ensure_future(self._receive())
         try:
             await asyncio.wait({receiving, self._ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -69,7 +86,9 @@ class Line:
                 receiving.cancel()
         if not self._ended.done() and not self._bucket.take(asyncio.get_running_loop().time()):
             self.end(BROKEN_RULE)
-        return self._ended.result() if self._ended.done() else await receiving
+        if self._ended.done() or (message := await receiving)["type"] == _LEFT:
+            raise self._end
+        return message
 
     async def send(self, message: Message) -> None:
         """Send a message.

@@ -4,13 +4,17 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import httpx
 import pytest
 import pytest_asyncio
+from engineio.async_socket import AsyncSocket  # type: ignore[import-untyped]  # it has no types
+from websockets.server import ServerProtocol
 
+from api.cli.tidy_websocket import TidyWebSocket
 from api.guards import Guards
 from api.live import bucket
 from api.live.library import MAX_MESSAGE_BYTES, telling
@@ -228,6 +232,49 @@ async def test_of_a_session_that_has_ended_nothing_stays(
         return not (sid in io.eio.sockets or sid in io.environ or pings or socket())
 
     await _comes_true(nothing_stays)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("ends", ["closed", "cut", "by-us", "malformed", "foreign", "unknown"])
+async def test_a_websocket_that_is_over_is_let_go_without_the_collector(
+    serving: Served, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    monkeypatch.setattr("api.live.sockets.SIGN_IN_SECONDS", 0.1 if ends == "by-us" else 3600)
+    others = {*serving.sockets.io._server.eio.sockets.values()}
+
+    def kept() -> list[object]:
+        kinds = (TidyWebSocket, ServerProtocol, AsyncSocket)
+        return [each for each in gc.get_objects() if isinstance(each, kinds) and each not in others]
+
+    before = len(kept())
+    url = f"{serving.address}/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession() as raw:
+        if ends in ("foreign", "unknown"):
+            headers = {"Origin": "http://evil.example"} if ends == "foreign" else {}
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await raw.ws_connect(url + "&sid=unknown" * (ends == "unknown"), headers=headers)
+        else:
+            line: Any = await raw.ws_connect(url)
+            await line.receive()
+            assert len(kept()) > before
+            if ends == "malformed":
+                await line.send_str("x")
+            if ends == "cut":
+                line._response.connection.transport.abort()
+            elif ends == "closed":
+                await line.close()
+            else:
+                await line.receive()
+    del raw
+    await _comes_true(lambda: len(kept()) == before)
 
 
 async def test_what_comes_as_its_session_is_let_go_is_answered_too(
