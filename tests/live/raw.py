@@ -1,5 +1,7 @@
 """Socket.IO by hand, over polling: for what no client would send, or would not take."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -39,3 +41,9 @@ class RawSession:
     async def subscribe(self, **room: str) -> None:
         await self.send(f"420{to_json(['subscribe', room]).decode()}")
         assert '"ok":true' in (await self.poll()).text.replace(" ", "")
+
+
+async def comes_true(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)

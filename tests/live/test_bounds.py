@@ -1,27 +1,20 @@
 """Whatever a client sends, or does not take, costs a bounded amount, and nobody else anything."""
 
 import asyncio
-import gc
-import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import aiohttp
 import httpx
 import pytest
 import pytest_asyncio
-from engineio.async_socket import AsyncSocket  # type: ignore[import-untyped]  # it has no types
-from websockets.server import ServerProtocol
 
-from api.cli.tidy_websocket import TidyWebSocket
 from api.guards import Guards
 from api.live import bucket
 from api.live.library import MAX_MESSAGE_BYTES, telling
-from api.live.socket import Socket
 from infra.database import Database
 from tests.live.client import connected
-from tests.live.raw import RawSession
+from tests.live.raw import RawSession, comes_true
 from tests.live.serving import IN_THE_LOOP_OF_THE_MODULE, LiveStudio, Served, served
 
 pytestmark = IN_THE_LOOP_OF_THE_MODULE
@@ -38,12 +31,6 @@ def soon_hung_up() -> Iterator[None]:
 async def http(serving: Served) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=serving.address) as client:
         yield client
-
-
-async def _comes_true(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
 
 
 def _ended(serving: Served) -> dict[str, float]:
@@ -105,7 +92,7 @@ async def test_rooms_and_places_of_a_connection_are_bounded(
         assert (await client.ask("presence.enter", place))["ok"]
         assert "problem" in await client.ask("presence.enter", place | {"day": "2027-03-02"})
         assert (await client.ask("presence.enter", place))["ok"]
-    await _comes_true(lambda: _figure(serving, "booking_live_rooms") == 0)
+    await comes_true(lambda: _figure(serving, "booking_live_rooms") == 0)
 
 
 async def test_who_connects_and_does_not_sign_in_is_hung_up(
@@ -121,7 +108,7 @@ async def test_who_connects_and_does_not_sign_in_is_hung_up(
         assert (await websocket.receive()).data.startswith('0{"sid"')
         assert (await websocket.receive(5)).type is aiohttp.WSMsgType.CLOSE
         assert websocket.close_code == 1008
-    await _comes_true(lambda: session.sid not in serving.sockets._sockets)
+    await comes_true(lambda: session.sid not in serving.sockets._sockets)
     assert (await session.poll()).status_code == 400
     assert _ended(serving)["unauthenticated"] == before + 2
 
@@ -149,7 +136,7 @@ async def test_there_is_room_for_so_many_and_a_quarter_of_it_for_strangers(
         assert answer.status_code == 200
         assert "/problems/overloaded" in (await last.poll()).text
         await strangers.pop().sign_in(others.keys["viewer"])
-        await _comes_true(lambda: len(serving.sockets) == 7)  # it was hung up
+        await comes_true(lambda: len(serving.sockets) == 7)  # it was hung up
         assert _figure(serving, "booking_live_sockets") == 7
 
 
@@ -176,7 +163,7 @@ async def test_what_is_no_packet_ends_the_session_that_sent_it(
     session = await RawSession.begin(http)
     await session.sign_in(planners.keys["viewer"])
     await session.send(*packets)
-    await _comes_true(lambda: session.sid not in serving.sockets._sockets)
+    await comes_true(lambda: session.sid not in serving.sockets._sockets)
     assert (await session.send("2probe")).status_code == 400
     assert not serving.sockets.has(planners.tenant_id)
 
@@ -190,91 +177,6 @@ async def test_what_a_client_may_not_send_is_answered_though_nobody_polls(
     assert (refused.status_code, refused.json()["type"]) == (400, "/problems/malformed-request")
     assert refused.json()["request_id"] == refused.headers["X-Request-ID"]
     assert (await session.poll()).status_code == 400
-
-
-@pytest.mark.parametrize("over", ["polls", "websocket"])
-@pytest.mark.parametrize("signed_in", [False, True])
-async def test_of_a_session_that_has_ended_nothing_stays(
-    serving: Served,
-    planners: LiveStudio,
-    http: httpx.AsyncClient,
-    monkeypatch: pytest.MonkeyPatch,
-    over: str,
-    signed_in: bool,  # noqa: FBT001 - a case of two
-) -> None:
-    for name in ("SIGN_IN_SECONDS", "CHECK_SECONDS"):
-        monkeypatch.setattr(f"api.live.sockets.{name}", 3600)
-    before, others = asyncio.all_tasks(), {*serving.sockets._sockets}
-
-    def begun() -> tuple[str, "weakref.ref[Socket]"]:
-        [new] = {*serving.sockets._sockets} - others
-        return new, weakref.ref(serving.sockets._sockets[new])
-
-    if over == "polls":
-        session = await RawSession.begin(http)
-        if signed_in:
-            await session.sign_in(planners.keys["viewer"])
-        sid, socket = begun()
-        assert (await session.send("1")).status_code == 200
-    else:
-        url = f"{serving.address}/socket.io/?EIO=4&transport=websocket"
-        async with aiohttp.ClientSession() as raw, raw.ws_connect(url) as line:
-            await line.receive()
-            if signed_in:
-                await line.send_str(f'40{{"token":"{planners.keys["viewer"]}"}}')
-                assert (await line.receive_str()).startswith("40")
-            sid, socket = begun()
-
-    def nothing_stays() -> bool:
-        gc.collect()
-        io = serving.sockets.io._server
-        pings = [task for task in asyncio.all_tasks() - before if "_send_ping" in str(task)]
-        return not (sid in io.eio.sockets or sid in io.environ or pings or socket())
-
-    await _comes_true(nothing_stays)
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("no_collector")
-@pytest.mark.parametrize("ends", ["closed", "cut", "by-us", "malformed", "foreign", "unknown"])
-async def test_a_websocket_that_is_over_is_let_go_without_the_collector(
-    serving: Served, monkeypatch: pytest.MonkeyPatch, ends: str
-) -> None:
-    monkeypatch.setattr("api.live.sockets.SIGN_IN_SECONDS", 0.1 if ends == "by-us" else 3600)
-    others = {*serving.sockets.io._server.eio.sockets.values()}
-
-    def kept() -> list[object]:
-        kinds = (TidyWebSocket, ServerProtocol, AsyncSocket)
-        return [each for each in gc.get_objects() if isinstance(each, kinds) and each not in others]
-
-    before = len(kept())
-    url = f"{serving.address}/socket.io/?EIO=4&transport=websocket"
-    async with aiohttp.ClientSession() as raw:
-        if ends in ("foreign", "unknown"):
-            headers = {"Origin": "http://evil.example"} if ends == "foreign" else {}
-            with pytest.raises(aiohttp.WSServerHandshakeError):
-                await raw.ws_connect(url + "&sid=unknown" * (ends == "unknown"), headers=headers)
-        else:
-            line: Any = await raw.ws_connect(url)
-            await line.receive()
-            assert len(kept()) > before
-            if ends == "malformed":
-                await line.send_str("x")
-            if ends == "cut":
-                line._response.connection.transport.abort()
-            elif ends == "closed":
-                await line.close()
-            else:
-                await line.receive()
-    del raw
-    await _comes_true(lambda: len(kept()) == before)
 
 
 async def test_what_comes_as_its_session_is_let_go_is_answered_too(
@@ -300,9 +202,9 @@ async def test_a_session_whose_upgrade_is_lost_polls_on(
     async with aiohttp.ClientSession() as raw, raw.ws_connect(url):
         live = serving.sockets._sockets[session.sid]
         assert live.line is not None
-    await _comes_true(lambda: live.line is None)
+    await comes_true(lambda: live.line is None)
     waiting = asyncio.create_task(session.poll())
-    await _comes_true(lambda: "GET" in live.polls)
+    await comes_true(lambda: "GET" in live.polls)
     live.put(telling("told", "once"))
     assert '"told"' in (await waiting).text
     await session.send("1")
@@ -337,7 +239,7 @@ async def test_who_sends_too_much_is_cut_off(
     await session.sign_in(planners.keys["viewer"])
     for _ in range(4):
         await session.send(*['42["unknown"]'] * 10)
-    await _comes_true(lambda: _ended(serving).get("flood", 0) == before + 1)
+    await comes_true(lambda: _ended(serving).get("flood", 0) == before + 1)
     assert (await session.poll()).status_code == 400
     async with (
         aiohttp.ClientSession() as raw,
@@ -358,7 +260,7 @@ async def test_two_polls_of_one_session_do_not_wait_beside_each_other(
     session = await RawSession.begin(http)
     await session.sign_in(planners.keys["viewer"])
     waiting = asyncio.create_task(session.poll())
-    await _comes_true(lambda: "GET" in serving.sockets._sockets[session.sid].polls)
+    await comes_true(lambda: "GET" in serving.sockets._sockets[session.sid].polls)
     second = await session.poll()
     assert (second.status_code, second.json()["type"]) == (400, "/problems/malformed-request")
     await session.send("41")  # it signs out
@@ -380,9 +282,9 @@ async def test_a_websocket_that_takes_nothing_is_cut_off_and_its_memory_freed(
             await asyncio.sleep(0)
             if live.ending:
                 break
-        await _comes_true(lambda: _ended(serving).get("slow", 0) == before + 1)
-        await _comes_true(lambda: live.session not in serving.sockets._sockets)
-        await _comes_true(lambda: live.session not in serving.sockets.io._server.eio.sockets)
+        await comes_true(lambda: _ended(serving).get("slow", 0) == before + 1)
+        await comes_true(lambda: live.session not in serving.sockets._sockets)
+        await comes_true(lambda: live.session not in serving.sockets.io._server.eio.sockets)
         client.io.eio.ws._conn.transport.resume_reading()
 
 
