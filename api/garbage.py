@@ -2,11 +2,12 @@
 
 import gc
 
-YOUNG_OBJECTS = 5_000
-"""New containers between two collections: some dozen requests' worth.
+YOUNG_OBJECTS = 10_000
+"""New containers between two collections: those of some hundred and thirty requests under way.
 
-With more of them a collection takes longer than it should where many are in use: 2.6 ms at most
-while requests of five hundred commands are under way, and 13 ms with four times as many.
+A command on its way keeps some 75 of them, so with half as many, sixty-four clients have the collector
+look through all commands under way each time that they have come together. With twice as many, a collection takes twice as
+long where that many are in use (docs/performance.md).
 """
 
 YOUNG_COLLECTIONS = 80
