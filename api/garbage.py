@@ -3,11 +3,11 @@
 import gc
 
 YOUNG_OBJECTS = 10_000
-"""New containers between two collections: those of some hundred and thirty requests under way.
+"""New containers between two collections: those of some hundred and fifty commands under way.
 
-A command on its way keeps some 75 of them, so with half as many, sixty-four clients have the collector
-look through all commands under way each time that they have come together. With twice as many, a collection takes twice as
-long where that many are in use (docs/performance.md).
+With fewer than are under way at once, the collector looks through all of them again and again, and
+finds that they are in use. With more, a collection that has that many in use takes longer than it
+should, above all while requests of five hundred commands are under way (docs/performance.md).
 """
 
 YOUNG_COLLECTIONS = 80
