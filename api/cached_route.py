@@ -9,7 +9,7 @@ from api.call import call_of
 from api.headers import read_min_event_position
 from api.openapi.declaration import permission_in
 from api.roles import Permission, require
-from api.services import Services
+from api.services import services_in
 from api.strict_route import StrictRoute
 
 
@@ -33,7 +33,7 @@ def _asked_before(otherwise: ASGIApp, permission: Permission) -> ASGIApp:
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        call, services = call_of(scope), _services_in(scope)
+        call, services = call_of(scope), services_in(scope)
         require(permission, call.authenticated)
         tenant_id, answers = call.authenticated.tenant_id, services.answers
         question = answers.question_at(address_of(scope, tenant_id))
@@ -48,8 +48,3 @@ def _asked_before(otherwise: ASGIApp, permission: Permission) -> ASGIApp:
         await response_to(scope, answer)(scope, receive, send)
 
     return app
-
-
-def _services_in(scope: Scope) -> Services:
-    services: Services = scope["app"].state.services
-    return services

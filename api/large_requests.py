@@ -6,8 +6,8 @@ read and not parsed yet; how much of that there may be is bounded too.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from api.admission import TurnedAway, most_of_one
 from domain.ids import TenantId
@@ -47,38 +47,44 @@ class LargeRequests:
         self._body_bytes = body_bytes
         self._bytes: Counter[TenantId] = Counter()
 
-    @contextmanager
-    def body(self, tenant_id: TenantId) -> Iterator[Callable[[int], None]]:
-        """Counts a body for as long as it is held.
+    def body(self, tenant_id: TenantId) -> "_Body":
+        """Counts a body for as long as the context lasts.
+
+        The context gives what is told how large the body has become, again and again while it is
+        read, and raises `TurnedAway` where there is no room for so much. A small body always has
+        room.
 
         Args:
             tenant_id: whose it is.
-
-        Yields:
-            Is told how large the body has become, again and again while it is read, and raises
-            `TurnedAway` where there is no room for so much. A small body always has room.
         """
-        counted = 0
+        return _Body(self, tenant_id)
 
-        def grown_to(size: int) -> None:
-            nonlocal counted
-            more = size - counted
-            if size <= LARGE_BYTES:
-                return
-            if self._bytes.total() + more > self._body_bytes or self._bytes[
-                tenant_id
-            ] + more > most_of_one(self._body_bytes):
-                raise TurnedAway
-            self._bytes[tenant_id] += more
-            counted = size
+    def hold(self, tenant_id: TenantId, more: int) -> None:
+        """Finds room for bytes, which `let_go` has to follow; `body` sees to both.
 
-        try:
-            yield grown_to
-        finally:
-            if counted:
-                self._bytes[tenant_id] -= counted
-                if not self._bytes[tenant_id]:
-                    del self._bytes[tenant_id]
+        Args:
+            tenant_id: whose they are.
+            more: how many.
+
+        Raises:
+            TurnedAway: there is no room for them.
+        """
+        if self._bytes.total() + more > self._body_bytes or self._bytes[
+            tenant_id
+        ] + more > most_of_one(self._body_bytes):
+            raise TurnedAway
+        self._bytes[tenant_id] += more
+
+    def let_go(self, tenant_id: TenantId, size: int) -> None:
+        """Holds bytes no more.
+
+        Args:
+            tenant_id: whose they were.
+            size: how many.
+        """
+        self._bytes[tenant_id] -= size
+        if not self._bytes[tenant_id]:
+            del self._bytes[tenant_id]
 
     @asynccontextmanager
     async def place(self, tenant_id: TenantId) -> AsyncIterator[None]:
@@ -142,3 +148,26 @@ class LargeRequests:
                     place.set_result(None)
                     return
         self._free += 1
+
+
+class _Body:
+    """One body; a class, since a generator would take three times as long for each request."""
+
+    __slots__ = ("_counted", "_large", "_tenant_id")
+
+    def __init__(self, large: LargeRequests, tenant_id: TenantId) -> None:
+        self._large = large
+        self._tenant_id = tenant_id
+        self._counted = 0
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._grown_to
+
+    def __exit__(self, *_: object) -> None:
+        if self._counted:
+            self._large.let_go(self._tenant_id, self._counted)
+
+    def _grown_to(self, size: int) -> None:
+        if size > LARGE_BYTES:
+            self._large.hold(self._tenant_id, size - self._counted)
+            self._counted = size

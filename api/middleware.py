@@ -19,7 +19,7 @@ from api.problems.from_errors import INTERNAL_ERROR, WHOLE_REQUEST, problem_of
 from api.problems.problem import Problem
 from api.rate_limits import rate_limit_fields, rate_limited
 from api.safe_headers import safe_headers
-from api.services import METRICS_PATH, Services
+from api.services import METRICS_PATH, Services, services_in
 from infra.access import NotAdmitted
 from infra.errors import Unavailable
 
@@ -94,7 +94,7 @@ class FrontDoor:
         if method == "HEAD":  # whatever answers GET answers HEAD (RFC 9110, section 9.3.2)
             scope = {**scope, "method": "GET"}
         call = begin_call(scope)
-        services: Services = scope["app"].state.services
+        services = services_in(scope)
         call.without_body = method == "HEAD"
         answer = _Answer(send, scope, call, services, started=started)
         bound = structlog.contextvars.bind_contextvars(request_id=call.request_id)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
+from starlette.types import Scope
 
 from api.admission import Admission
 from api.cors import Cors
@@ -139,5 +140,14 @@ def services_of(request: Request) -> Services:
     Args:
         request: any request to the app.
     """
-    services: Services = request.app.state.services
+    return services_in(request.scope)
+
+
+def services_in(scope: Scope) -> Services:
+    """Gives what stands before the routes what it works with.
+
+    Args:
+        scope: of any request to the app.
+    """
+    services: Services = scope["app"].state["services"]  # quicker than the attribute
     return services

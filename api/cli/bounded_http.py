@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from api.problems.catalogue import HEAD_TOO_LARGE, MALFORMED_REQUEST, REQUEST_TIMEOUT
 from api.problems.problem import Problem
 from api.safe_headers import DATA
+from api.strict_route import BODY_IS_HERE
 from infra.identity import new_id
 from infra.settings import CLIENT_SECONDS
 
@@ -105,6 +106,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is here."""
         self._patience.cancel()
+        self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]  # ASGI lets a server add
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
