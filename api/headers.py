@@ -5,7 +5,7 @@ If-Match, Idempotency-Key, Min-Event-Position, If-None-Match, Last-Event-ID.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from api.problems.problem import FieldError, ProblemError, validation_failed
 
@@ -37,8 +37,7 @@ _BARE_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _POSITION = re.compile(r"[0-9]{1,19}")
 
 
-@dataclass(frozen=True, slots=True)
-class WriteHeaders:
+class WriteHeaders(NamedTuple):
     """The conditions of a write.
 
     Attributes:

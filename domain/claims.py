@@ -5,8 +5,9 @@ that a decision needs no look at them (docs/decisions/0001-events-carry-the-whol
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from eventsourcing.domain import CanMutateAggregate
@@ -27,8 +28,7 @@ from domain.resource_events import ResourceEvent
 from domain.status import ClaimStatus
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """One resource claimed by one booking: a row in `reservation`.
 
     Attributes:
@@ -48,8 +48,7 @@ class Claim:
     hold_expires_at: datetime | None
 
 
-@dataclass(frozen=True)
-class ReservationChanges:
+class ReservationChanges(NamedTuple):
     """What to do to the reservations, in this order; each in the order of the events.
 
     Attributes:
@@ -112,7 +111,7 @@ class _Effect:
                 self.claims = _claims_of(event, event.status, event.hold_expires_at)
             case Confirmed():
                 self.claims = tuple(
-                    replace(claim, status="confirmed", hold_expires_at=None)
+                    claim._replace(status="confirmed", hold_expires_at=None)
                     for claim in self.claims
                 )
                 self.confirms = not self.claims

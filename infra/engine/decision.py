@@ -1,7 +1,7 @@
 """What a unit of requests comes to, on its way to the log and after it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.errors import DomainError
@@ -11,8 +11,7 @@ from infra.log.append import AppendCommand, Outcome
 from infra.log.reader import RecordedEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a unit of requests comes to.
 
     Attributes:

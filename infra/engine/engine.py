@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from domain.booking import Booking
@@ -12,7 +11,7 @@ from domain.customer import Customer
 from domain.ids import BookingId, ResourceId, TenantId
 from domain.mapper import EventMapper
 from domain.resource import Resource
-from infra.customer_vault import CustomerVault, SealedIn
+from infra.customer_vault import CustomerVault, DataKey, SealedIn
 from infra.engine.command_facts import customer_in
 from infra.engine.decision import Decision, recorded
 from infra.engine.loading import StreamLoader
@@ -22,7 +21,7 @@ from infra.engine.requests import Accepted, AtomicResult, Caller, CommandRequest
 from infra.engine.sealing import Sealing
 from infra.engine.turns import Turns
 from infra.engine.unit import NeedsFreshView, Unit
-from infra.engine.view import Loaded, View
+from infra.engine.view import View, as_found
 from infra.errors import CommandFailed, Contended, OutcomeUnknown, Overloaded, Unavailable
 from infra.log.append import HoldCeilings, Outcome, Verdict
 from infra.log.commit_queue import CommitQueue, Series
@@ -35,8 +34,7 @@ ATTEMPTS = 4
 Answers = Sequence[Accepted] | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     """A decision on its way; without an outcome to come where there was nothing to send."""
 
     unit: Unit
@@ -180,7 +178,7 @@ class BookingEngine:
         opened = await self._vault.open_all(tenant_id, [*sealed.values()])
         customers = dict(zip(sealed, opened, strict=True))
         return [
-            replace(_found(loaded, position), customer=customers.get(each))
+            as_found(loaded, position)._replace(customer=customers.get(each))
             for each, loaded in found.items()
             if isinstance(loaded.aggregate, Booking)
         ]
@@ -218,10 +216,10 @@ class BookingEngine:
         loaded = view.loaded.get(stream_id)
         if loaded is None or not isinstance(loaded.aggregate, kind):
             return None
-        return await self._opened(tenant_id, _found(loaded, view.head))
+        return await self._opened(tenant_id, as_found(loaded, view.head))
 
     async def _decide_in_turn(self, caller: Caller, units: Sequence[Unit]) -> list[Answers]:
-        streams = {stream for unit in units for stream in unit.streams_to_load}
+        streams = _streams_to_load(units)
         if not streams:
             return await self._decide_wave(caller, units)
         try:
@@ -263,7 +261,8 @@ class BookingEngine:
         sent: list[_Sent] = []
         try:
             for place, unit in enumerate(units):
-                await pace.pause()
+                if place:
+                    await pace.pause()
                 try:
                     decision = unit.decide(view, seal, self._mapper, self._ceilings)
                 except NeedsFreshView:
@@ -287,8 +286,9 @@ class BookingEngine:
         """
         pace = Pace(self._rounds)
         again: list[Unit] = []
-        for each in sent:
-            await pace.pause()
+        for place, each in enumerate(sent):
+            if place:
+                await pace.pause()
             try:
                 outcome = None if each.outcome is None else await each.outcome
                 answer = await self._answer(each.unit, each.decision, each.view, outcome)
@@ -332,15 +332,15 @@ class BookingEngine:
             self._loader.remember(tenant_id, recorded(decision, outcome))
         # What was just given needs no opening; in a group, a later command may have replaced it.
         given = customer_in(unit.requests[0].command) if len(unit.requests) == 1 else None
+        accepted = unit.accept(decision, view, outcome)
         try:
-            return [
-                await self._opened(tenant_id, accepted, given)
-                for accepted in unit.accept(decision, view, outcome)
-            ]
+            for place, each in enumerate(accepted):
+                accepted[place] = await self._opened(tenant_id, each, given)
         except Unavailable as error:
             if outcome is None:
                 raise
             raise OutcomeUnknown from error  # it was done, so nobody may hear that nothing was
+        return accepted
 
     def _discard_keys(self, tenant_id: TenantId, decision: Decision, outcome: Outcome) -> None:
         """Forgets keys that may not be used again, before any is.
@@ -363,14 +363,14 @@ class BookingEngine:
         as_of = cast("int", outcome.last_seq)
         view = await self._loader.as_of(tenant_id, set(streams), as_of, Pace(self._rounds))
         return [
-            await self._opened(tenant_id, _found(view.loaded[stream], as_of, replayed=True))
+            await self._opened(tenant_id, as_found(view.loaded[stream], as_of, replayed=True))
             for stream in streams
         ]
 
     async def _view(self, tenant_id: TenantId, units: Sequence[Unit], *, fresh: bool) -> View:
         """Looks at what the units concern: first at what is remembered, which is often enough."""
         if not fresh:
-            streams = {stream for unit in units for stream in unit.streams_to_load}
+            streams = _streams_to_load(units)
             if not streams:
                 return View(now=self._clock())
             recent = self._loader.recent(tenant_id, streams, self._clock())
@@ -381,8 +381,12 @@ class BookingEngine:
 
     async def _sealing_for(self, tenant_id: TenantId, units: Sequence[Unit]) -> Sealing:
         """Gets ready the keys of all the customers that the units carry."""
-        named = dict.fromkeys(customer for unit in units for customer in unit.customers)
-        return Sealing({each: await self._vault.key_for(tenant_id, each) for each in named})
+        keys: dict[str, DataKey] = {}
+        for unit in units:
+            for customer in unit.customers:
+                if customer not in keys:
+                    keys[customer] = await self._vault.key_for(tenant_id, customer)
+        return Sealing(keys)
 
     async def _opened(
         self, tenant_id: TenantId, accepted: Accepted, customer: Customer | None = None
@@ -395,19 +399,11 @@ class BookingEngine:
             customer = await self._vault.open(
                 tenant_id, booking.customer, booking.id, booking.customer_version
             )
-        return replace(accepted, customer=customer)
+        return accepted._replace(customer=customer)
 
 
-def _found(loaded: Loaded, as_of: int, *, replayed: bool = False) -> Accepted:
-    return Accepted(
-        aggregate=loaded.aggregate,
-        customer=None,
-        position=loaded.position,
-        created_at=loaded.aggregate.created_on,
-        updated_at=loaded.aggregate.modified_on,
-        as_of=as_of,
-        replayed=replayed,
-    )
+def _streams_to_load(units: Iterable[Unit]) -> set[UUID]:
+    return set().union(*[unit.streams_to_load for unit in units])
 
 
 def _undecided(result: Result) -> bool:

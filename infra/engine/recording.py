@@ -35,12 +35,14 @@ def new_events(
     written = to_json(metadata).decode()
     stored = [mapper.to_stored_event(event) for event in events]
     return tuple(
-        NewEvent(
-            cast("UUID", event.originator_id),
-            event.originator_version,
-            event.topic,
-            event.state.decode(),
-            written,
-        )
-        for event in stored
+        [
+            NewEvent(
+                cast("UUID", event.originator_id),
+                event.originator_version,
+                event.topic,
+                event.state.decode(),
+                written,
+            )
+            for event in stored
+        ]
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -20,8 +21,7 @@ Command = BookingCommand | ResourceCommand
 Aggregate = Booking | Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks, and the ids that tie log lines, events and answers together.
 
     Attributes:
@@ -52,8 +52,7 @@ class IdempotencyKey:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRequest:
+class CommandRequest(NamedTuple):
     """A command with its conditions.
 
     Attributes:
@@ -67,8 +66,7 @@ class CommandRequest:
     if_match: frozenset[int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The thing as it is after the command, or as it was found by a query.
 
     Attributes:

@@ -22,9 +22,16 @@ from domain.resource import Resource
 from infra.engine.command_facts import customer_in, deadline_of, kind_of, stream_of
 from infra.engine.decision import Decision
 from infra.engine.recording import new_events
-from infra.engine.requests import Accepted, Aggregate, Caller, CommandRequest, Refused
+from infra.engine.requests import (
+    Accepted,
+    Aggregate,
+    Caller,
+    CommandRequest,
+    IdempotencyKey,
+    Refused,
+)
 from infra.engine.sealing import Sealing
-from infra.engine.view import View
+from infra.engine.view import View, as_found
 from infra.errors import AlreadyExists, EngineError, NotFound, VersionMismatch
 from infra.identity import new_id
 from infra.log.append import AppendCommand, HoldCeilings, Outcome, Refusal, ResourceRow
@@ -59,17 +66,22 @@ class Unit:
         """
         self.caller = caller
         self.requests = requests
-        self.stream_ids = tuple([stream_of(request.command) for request in requests])
-        self.streams_to_load = {
-            stream
-            for stream, request in zip(self.stream_ids, requests, strict=True)
-            if not isinstance(request.command, FoundingCommand)
-        }
-        carried = [customer_in(request.command) for request in requests]
-        self.customers = {customer.id for customer in carried if customer is not None}
+        self.stream_ids: list[UUID] = []
+        self.streams_to_load: set[UUID] = set()
+        self.customers: set[str] = set()
         self._command_id = new_id()
-        keys = [request.idempotency for request in requests if request.idempotency is not None]
-        self.keys = tuple(dict.fromkeys(key.key for key in keys))
+        keys: list[IdempotencyKey] = []
+        for command, idempotency, _ in requests:
+            stream = stream_of(command)
+            self.stream_ids.append(stream)
+            if not isinstance(command, FoundingCommand):
+                self.streams_to_load.add(stream)
+            customer = customer_in(command)
+            if customer is not None:
+                self.customers.add(customer.id)
+            if idempotency is not None:
+                keys.append(idempotency)
+        self.keys = tuple(dict.fromkeys([key.key for key in keys])) if keys else ()
         self._fingerprint = _joined([key.fingerprint for key in keys]) if keys else None
 
     def place_of(self, key: str) -> int:
@@ -94,16 +106,15 @@ class Unit:
         Raises:
             NeedsFreshView: it would be refused, but the view may be old.
         """
-        touched: dict[UUID, Aggregate] = {
-            stream: view.loaded[stream].aggregate
-            for stream in self.stream_ids
-            if stream in view.loaded
-        }
-        expect = {
-            stream: touched[stream].version if stream in touched else 0
-            for stream in self.stream_ids
-        }
-        expect |= dict.fromkeys(seal.keys_of(self.customers), 0)  # who is forgotten has an event
+        touched: dict[UUID, Aggregate] = {}
+        expect: dict[UUID, int] = {}
+        for stream in self.stream_ids:
+            found = view.loaded.get(stream)
+            expect[stream] = 0 if found is None else found.aggregate.version
+            if found is not None:
+                touched[stream] = found.aggregate
+        if self.customers:
+            expect |= dict.fromkeys(seal.keys_of(self.customers), 0)  # the forgotten have an event
         events: list[AggregateEvent] = []
         deadlines: list[datetime] = []
         if len(self.requests) > 1:
@@ -122,12 +133,12 @@ class Unit:
                 return self._refuse(error, place, expect)
             touched[stream] = after
             events += cast("Sequence[AggregateEvent]", after.collect_events())
-        if not view.fresh and any(isinstance(event, HoldLapsed) for event in events):
+        if not view.fresh and HoldLapsed in map(type, events):
             raise NeedsFreshView  # a lapse is decided by the database's clock alone
         if not events and not self.keys and not view.fresh:
             raise NeedsFreshView  # nothing would be appended, so nothing would check the view
         own_events: dict[UUID, int] = {
-            event.originator_id: place - len(events) + 1 for place, event in enumerate(events)
+            event.originator_id: place for place, event in enumerate(events, 1 - len(events))
         }
         append = AppendCommand(
             expect=expect,
@@ -137,9 +148,11 @@ class Unit:
             ceilings=ceilings,
             customer_keys=seal.unkept(keys_sealing(events)),
             resources=tuple(
-                _resource_row(aggregate, own_events[aggregate.id])
-                for aggregate in touched.values()
-                if isinstance(aggregate, Resource) and aggregate.id in own_events
+                [
+                    _resource_row(aggregate, own_events[aggregate.id])
+                    for aggregate in touched.values()
+                    if isinstance(aggregate, Resource) and aggregate.id in own_events
+                ]
             ),
             keys=self.keys,
             fingerprint=self._fingerprint,
@@ -201,20 +214,16 @@ class Unit:
         outcome: Outcome | None,
         as_of: int,
     ) -> Accepted:
-        stood = view.loaded.get(aggregate.id)
-        changed = outcome is not None and aggregate.id in decision.own_events
+        stream = aggregate.id
+        own_event = decision.own_events.get(stream)
+        if outcome is None or own_event is None:
+            return as_found(view.loaded[stream], as_of)
         return Accepted(
             aggregate=aggregate,
             customer=None,
-            position=as_of + decision.own_events[aggregate.id]
-            if changed or stood is None
-            else stood.position,
-            created_at=outcome.decided_at
-            if stood is None and outcome is not None
-            else aggregate.created_on,
-            updated_at=outcome.decided_at
-            if changed and outcome is not None
-            else aggregate.modified_on,
+            position=as_of + own_event,
+            created_at=aggregate.created_on if stream in view.loaded else outcome.decided_at,
+            updated_at=outcome.decided_at,
             as_of=as_of,
         )
 
@@ -227,17 +236,15 @@ class Unit:
 
 def _check_standing(request: CommandRequest, before: Aggregate | None) -> None:
     """Checks that the thing is there, or not yet, and at a version that the caller named."""
-    kind, stream = kind_of(request.command), stream_of(request.command)
-    creates = isinstance(request.command, FoundingCommand)
-    if creates and before is not None:
-        raise AlreadyExists(kind, stream)
-    if not creates and not isinstance(before, Resource if kind == "resource" else Booking):
-        raise NotFound(kind, stream)
-    if (
-        before is not None
-        and request.if_match is not None
-        and before.version not in request.if_match
-    ):
+    command = request.command
+    if isinstance(command, FoundingCommand):
+        if before is not None:
+            raise AlreadyExists(kind_of(command), stream_of(command))
+        return
+    kind = kind_of(command)
+    if before is None or not isinstance(before, Resource if kind == "resource" else Booking):
+        raise NotFound(kind, stream_of(command))
+    if request.if_match is not None and before.version not in request.if_match:
         raise VersionMismatch(before.version)
 
 

@@ -1,15 +1,17 @@
 """What a command is decided on: the things it concerns, and the time."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
 from domain.forgetting import ForgottenCustomer
 from domain.mapper import EventMapper, fold
-from infra.engine.requests import Aggregate
+from infra.engine.requests import Accepted, Aggregate
 from infra.log.reader import RecordedEvent
 
 
@@ -26,8 +28,10 @@ class Loaded:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+_NOTHING: Mapping[UUID, Loaded] = MappingProxyType({})
+
+
+class View(NamedTuple):
     """One look at a tenant's log.
 
     Attributes:
@@ -40,7 +44,7 @@ class View:
 
     now: datetime
     head: int = 0
-    loaded: Mapping[UUID, Loaded] = field(default_factory=dict)
+    loaded: Mapping[UUID, Loaded] = _NOTHING
     fresh: bool = False
 
 
@@ -66,3 +70,22 @@ def restore(mapper: EventMapper, events: Iterable[RecordedEvent]) -> Loaded | No
     if aggregate is None or isinstance(aggregate, ForgottenCustomer):
         return None
     return Loaded(aggregate, recorded[-1].seq)
+
+
+def as_found(loaded: Loaded, as_of: int, *, replayed: bool = False) -> Accepted:
+    """Answers a thing as its events left it.
+
+    Args:
+        loaded: the thing.
+        as_of: the position of the log at which it is so.
+        replayed: whether this is the first answer to a key that came again.
+    """
+    return Accepted(
+        aggregate=loaded.aggregate,
+        customer=None,
+        position=loaded.position,
+        created_at=loaded.aggregate.created_on,
+        updated_at=loaded.aggregate.modified_on,
+        as_of=as_of,
+        replayed=replayed,
+    )

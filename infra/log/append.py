@@ -5,20 +5,22 @@ which decides each tenant's commands one after the other and commits them togeth
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import cast
+from types import MappingProxyType
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-from domain.claims import Claim, ReservationChanges
+from domain.claims import ReservationChanges
 from domain.ids import TenantId
 from domain.open_holds import NO_HOLD_CHANGES, HoldChanges
 
+NO_FACTS: Mapping[str, JsonValue] = MappingProxyType({})
 NO_CHANGES = ReservationChanges(vacated=(), claimed=(), confirmed=())
 
 
@@ -33,8 +35,7 @@ class Verdict(StrEnum):
     LATE = "late"
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event about to be appended; state and metadata are JSON, stored as they are."""
 
     stream_id: UUID
@@ -109,8 +110,7 @@ class Refusal:
     kept: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppendCommand:
+class AppendCommand(NamedTuple):
     """One decision: all of it is applied, or none.
 
     Attributes:
@@ -142,7 +142,7 @@ class AppendCommand:
     fingerprint: str | None = None
     deadline: datetime | None = None
     refusal: Refusal | None = None
-    facts: dict[str, JsonValue] = field(default_factory=dict)
+    facts: Mapping[str, JsonValue] = NO_FACTS
 
     @property
     def claim_count(self) -> int:
@@ -161,7 +161,8 @@ class AppendCommand:
         if series is not None:
             fields["series"] = series
         if self.keys:
-            fields |= {"keys": self.keys, "fingerprint": self.fingerprint, "facts": self.facts}
+            fields |= {"keys": self.keys, "fingerprint": self.fingerprint}
+            fields["facts"] = dict(self.facts)
         if self.deadline is not None:
             fields["deadline"] = self.deadline
         if self.refusal is not None:
@@ -180,8 +181,7 @@ class AppendCommand:
         return to_json(fields)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the log decided of one command.
 
     Attributes:
@@ -202,7 +202,7 @@ class Outcome:
     decided_at: datetime
     info: JsonValue
     replayed: bool = False
-    facts: dict[str, JsonValue] = field(default_factory=dict)
+    facts: Mapping[str, JsonValue] = NO_FACTS
 
     @property
     def undecided(self) -> bool:
@@ -270,21 +270,10 @@ def _change_fields(changes: ReservationChanges) -> dict[str, object]:
     if changes.vacated:
         fields["vacate"] = changes.vacated
     if changes.claimed:
-        fields["claims"] = [_claim_fields(claim) for claim in changes.claimed]
+        fields["claims"] = [claim._asdict() for claim in changes.claimed]
     if changes.confirmed:
         fields["confirm"] = changes.confirmed
     return fields
-
-
-def _claim_fields(claim: Claim) -> dict[str, object]:
-    return {
-        "resource_id": claim.resource_id,
-        "booking_id": claim.booking_id,
-        "start_time": claim.start_time,
-        "end_time": claim.end_time,
-        "status": claim.status,
-        "hold_expires_at": claim.hold_expires_at,
-    }
 
 
 def _customer_key_fields(key: CustomerKeyRow) -> dict[str, object]:

@@ -7,7 +7,6 @@ Refused as a whole, nothing applied (a `psycopg.Error` that would come again); n
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import psycopg
 from psycopg import AsyncConnection
@@ -155,8 +154,7 @@ async def _recognise(
     if applied is None:
         return outcome
     first_seq, last_seq, decided_at = applied
-    return replace(
-        outcome,
+    return outcome._replace(
         verdict=Verdict.ACCEPTED,
         first_seq=first_seq,
         last_seq=last_seq,

@@ -42,6 +42,7 @@ class Metrics:
             ["verdict"],
             registry=self._registry,
         )
+        self._decided = cache(self._verdicts.labels)
         self._http_seconds = Histogram(
             "booking_http_request_seconds",
             "From a request's head to the end of its answer.",
@@ -137,7 +138,7 @@ class Metrics:
 
     def decided(self, verdict: str) -> None:
         """A command got this verdict."""
-        self._verdicts.labels(verdict).inc()
+        self._decided(verdict).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """An HTTP request was answered.

@@ -1,7 +1,6 @@
 """Which claims live, as the log tells it: the fold that the table `reservation` has to equal."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
@@ -34,7 +33,7 @@ class LiveClaims:
             self._by_booking[booking_id] = tuple(claims)
         for booking_id in changes.confirmed:
             self._by_booking[booking_id] = tuple(
-                replace(claim, status="confirmed", hold_expires_at=None)
+                claim._replace(status="confirmed", hold_expires_at=None)
                 for claim in self._by_booking[booking_id]
             )
 

@@ -292,7 +292,7 @@ def fold_claims(claims: dict[BookingId, set[Claim]], event: CanMutateAggregate[U
         claims[claim.booking_id].add(claim)
     for booking in changes.confirmed:
         claims[booking] = {
-            replace(claim, status="confirmed", hold_expires_at=None) for claim in claims[booking]
+            claim._replace(status="confirmed", hold_expires_at=None) for claim in claims[booking]
         }
 
 
@@ -303,7 +303,7 @@ def requests_for(ask: Ask) -> list[CommandRequest]:
         return requests
     keys = [ask.key] if len(requests) == 1 else [f"{ask.key}#{n}" for n in range(len(requests))]
     return [
-        replace(request, idempotency=IdempotencyKey(key, ask.fingerprint))
+        request._replace(idempotency=IdempotencyKey(key, ask.fingerprint))
         for request, key in zip(requests, keys, strict=True)
     ]
 
