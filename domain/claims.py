@@ -82,11 +82,16 @@ def claims_from(events: Iterable[CanMutateAggregate[UUID]]) -> ReservationChange
     for event in events:
         if not isinstance(event, _WITHOUT_CLAIMS):
             effects.setdefault(BookingId(event.originator_id), _Effect()).follow(event)
-    return ReservationChanges(
-        vacated=tuple(booking for booking, effect in effects.items() if effect.vacates),
-        claimed=tuple(claim for effect in effects.values() for claim in effect.claims),
-        confirmed=tuple(booking for booking, effect in effects.items() if effect.confirms),
-    )
+    vacated: list[BookingId] = []
+    claimed: list[Claim] = []
+    confirmed: list[BookingId] = []
+    for booking, effect in effects.items():
+        if effect.vacates:
+            vacated.append(booking)
+        claimed += effect.claims
+        if effect.confirms:
+            confirmed.append(booking)
+    return ReservationChanges(tuple(vacated), tuple(claimed), tuple(confirmed))
 
 
 @dataclass

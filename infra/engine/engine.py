@@ -327,8 +327,7 @@ class BookingEngine:
             return await self._replay(unit, outcome)
         tenant_id = unit.caller.tenant_id
         if outcome is not None and decision.append is not None:
-            keys = decision.append.customer_keys
-            self._vault.kept(tenant_id, (key.key_id for key in keys))
+            self._vault.kept(tenant_id, [key.key_id for key in decision.append.customer_keys])
             self._loader.remember(tenant_id, recorded(decision, outcome))
         # What was just given needs no opening; in a group, a later command may have replaced it.
         given = customer_in(unit.requests[0].command) if len(unit.requests) == 1 else None
@@ -403,7 +402,10 @@ class BookingEngine:
 
 
 def _streams_to_load(units: Iterable[Unit]) -> set[UUID]:
-    return set().union(*[unit.streams_to_load for unit in units])
+    streams: set[UUID] = set()
+    for unit in units:
+        streams |= unit.streams_to_load
+    return streams
 
 
 def _undecided(result: Result) -> bool:

@@ -71,7 +71,8 @@ class Unit:
         self.customers: set[str] = set()
         self._command_id = new_id()
         keys: list[IdempotencyKey] = []
-        for command, idempotency, _ in requests:
+        for request in requests:
+            command, idempotency = request.command, request.idempotency
             stream = stream_of(command)
             self.stream_ids.append(stream)
             if not isinstance(command, FoundingCommand):

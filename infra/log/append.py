@@ -35,6 +35,9 @@ class Verdict(StrEnum):
     LATE = "late"
 
 
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+
+
 class NewEvent(NamedTuple):
     """An event about to be appended; state and metadata are JSON, stored as they are."""
 
@@ -229,27 +232,27 @@ async def append_batch(
         psycopg.Error: the whole batch has failed; unless the connection broke, nothing of it was
         applied.
     """
+    names = {str(tenant): tenant for tenant in batch}
     payload = b"{%s}" % b",".join(
-        b'"%s":[%s]' % (str(tenant).encode(), b",".join(commands))
-        for tenant, commands in batch.items()
+        b'"%s":[%s]' % (name.encode(), b",".join(batch[tenant])) for name, tenant in names.items()
     )
     cursor = await connection.execute(
         """
-        select tenant_id, verdict, first_seq, last_seq, decided_at, info
+        select tenant_id::text, verdict, first_seq, last_seq, decided_at, info
           from booking.append_batch(%s::text::jsonb, %s::text::jsonb)
          order by tenant_id, ix
         """,
         (payload.decode(), lapse.decode()),
     )
-    outcomes: dict[TenantId, list[Outcome]] = {tenant: [] for tenant in batch}
-    for tenant, verdict, first_seq, last_seq, decided_at, info in await cursor.fetchall():
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in names}
+    for name, verdict, first_seq, last_seq, decided_at, info in await cursor.fetchall():
         outcome = (
             _replayed(info)
             if verdict == "replayed"
-            else Outcome(Verdict(verdict), first_seq, last_seq, decided_at, info)
+            else Outcome(_VERDICTS[verdict], first_seq, last_seq, decided_at, info)
         )
-        outcomes[TenantId(tenant)].append(outcome)
-    return outcomes
+        outcomes[name].append(outcome)
+    return {tenant: outcomes[name] for name, tenant in names.items()}
 
 
 def _replayed(receipt: dict[str, JsonValue]) -> Outcome:

@@ -52,7 +52,7 @@ class QueueLimits:
     waiting_bytes: int = 32 * 1024 * 1024
     tenant_commands: int = 3072
     wait_seconds: float = 5.0
-    batch_commands: int = 64
+    batch_commands: int = 128
     batch_claims: int = 256
     batch_bytes: int = 512 * 1024
     tenant_quota: int = 16

@@ -30,6 +30,7 @@ from infra.database import Database
 from infra.engine.assembly import LAPSE
 from infra.identity import new_id
 from infra.log.append import AppendCommand, NewEvent, ResourceRow, Verdict, append_batch
+from infra.log.commit_queue import QueueLimits
 from infra.log.reader import (
     LOOK_AHEAD,
     select_head,
@@ -43,7 +44,7 @@ EVENTS = 30_000
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BUSY_ROOMS = [ResourceId(UUID(int=number)) for number in (1, 2, 3)]
-FULL_BATCH = 64
+FULL_BATCH = QueueLimits().batch_commands
 MOST_OF_A_COMMAND = 100
 MOST_OF_READING = {
     "head": 5,
