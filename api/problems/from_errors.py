@@ -17,8 +17,8 @@ AlreadyExists, CommandFailed, whatever else                 500 internal-error
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import singledispatch
+from typing import NamedTuple
 
 from api.headers import IDEMPOTENCY_KEY
 from api.problems import catalogue
@@ -35,8 +35,7 @@ INTERNAL_ERROR = Problem(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestPart:
+class RequestPart(NamedTuple):
     """The part of a request that an error is about, for pointing into it.
 
     Attributes:

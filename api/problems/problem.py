@@ -1,7 +1,9 @@
 """One occurrence of a problem, and its answer as `application/problem+json` (RFC 9457)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic import JsonValue
 from pydantic_core import to_json
@@ -28,8 +30,7 @@ class FieldError:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """What keeps a request from being done.
 
     Attributes:
@@ -41,8 +42,8 @@ class Problem:
 
     kind: ProblemKind
     detail: str
-    members: Mapping[str, object] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, object] = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def body(self, *, instance: str, request_id: str) -> dict[str, object]:
         """Gives the problem's members, in the order in which they are answered.

@@ -88,8 +88,7 @@ class Accepted(NamedTuple):
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The command was not applied.
 
     Attributes:
