@@ -5,7 +5,7 @@ that a decision needs no look at them (docs/decisions/0001-events-carry-the-whol
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -28,7 +28,8 @@ from domain.resource_events import ResourceEvent
 from domain.status import ClaimStatus
 
 
-class Claim(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Claim:
     """One resource claimed by one booking: a row in `reservation`.
 
     Attributes:
@@ -116,7 +117,7 @@ class _Effect:
                 self.claims = _claims_of(event, event.status, event.hold_expires_at)
             case Confirmed():
                 self.claims = tuple(
-                    claim._replace(status="confirmed", hold_expires_at=None)
+                    replace(claim, status="confirmed", hold_expires_at=None)
                     for claim in self.claims
                 )
                 self.confirms = not self.claims

@@ -273,7 +273,7 @@ def _change_fields(changes: ReservationChanges) -> dict[str, object]:
     if changes.vacated:
         fields["vacate"] = changes.vacated
     if changes.claimed:
-        fields["claims"] = [claim._asdict() for claim in changes.claimed]
+        fields["claims"] = changes.claimed
     if changes.confirmed:
         fields["confirm"] = changes.confirmed
     return fields

@@ -1,6 +1,7 @@
 """Which claims live, as the log tells it: the fold that the table `reservation` has to equal."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
@@ -33,7 +34,7 @@ class LiveClaims:
             self._by_booking[booking_id] = tuple(claims)
         for booking_id in changes.confirmed:
             self._by_booking[booking_id] = tuple(
-                claim._replace(status="confirmed", hold_expires_at=None)
+                replace(claim, status="confirmed", hold_expires_at=None)
                 for claim in self._by_booking[booking_id]
             )
 

@@ -292,7 +292,7 @@ def fold_claims(claims: dict[BookingId, set[Claim]], event: CanMutateAggregate[U
         claims[claim.booking_id].add(claim)
     for booking in changes.confirmed:
         claims[booking] = {
-            claim._replace(status="confirmed", hold_expires_at=None) for claim in claims[booking]
+            replace(claim, status="confirmed", hold_expires_at=None) for claim in claims[booking]
         }
 
 

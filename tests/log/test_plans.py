@@ -8,7 +8,7 @@ made when they were empty and kept while they grew; and the same with statistics
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from statistics import median
@@ -193,12 +193,12 @@ async def cost_of_commands(meter: Meter, tenant: Tenant) -> Costs:
     for _ in range(ROUNDS):
         booking, other = BookingId(new_id()), BookingId(new_id())
         claim = tenant.claim(booking)
-        elsewhere = claim._replace(resource_id=BUSY_ROOMS[1])
+        elsewhere = replace(claim, resource_id=BUSY_ROOMS[1])
         keyed = booked(claim, key=str(booking))
         await ask("book", Verdict.ACCEPTED, keyed)
         await ask("replay", Verdict.ACCEPTED, keyed)
         await ask("stale", Verdict.STALE, keyed._replace(keys=()))
-        await ask("conflict", Verdict.CONFLICT, booked(claim._replace(booking_id=other)))
+        await ask("conflict", Verdict.CONFLICT, booked(replace(claim, booking_id=other)))
         confirm = ReservationChanges(vacated=(), claimed=(), confirmed=(booking,))
         await ask("confirm", Verdict.ACCEPTED, changed(booking, 2, confirm))
         move = ReservationChanges(vacated=(booking,), claimed=(elsewhere,), confirmed=())
@@ -207,7 +207,7 @@ async def cost_of_commands(meter: Meter, tenant: Tenant) -> Costs:
         await ask("cancel", Verdict.ACCEPTED, changed(booking, 4, cancel))
         due = tenant.claim(BookingId(new_id()), expires=DAY)
         await ask("hold", Verdict.ACCEPTED, booked(due))
-        taking = due._replace(booking_id=other, status="confirmed", hold_expires_at=None)
+        taking = replace(due, booking_id=other, status="confirmed", hold_expires_at=None)
         await ask("lapse", Verdict.ACCEPTED, booked(taking))
         full = [booked(tenant.claim(BookingId(new_id()))) for _ in range(FULL_BATCH)]
         await ask("full batch", Verdict.ACCEPTED, *full)

@@ -195,7 +195,7 @@ class Histories(Bookings):
         if page is None:
             assert ROOMS[0] not in replay.resources
         else:
-            occupying = [claim._asdict() for claim in replay.occupying(ROOMS[0])]
+            occupying = [asdict(claim) for claim in replay.occupying(ROOMS[0])]
             assert [asdict(entry) for entry in page.entries] == occupying
 
 
