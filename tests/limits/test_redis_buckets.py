@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from domain.ids import TenantId
 from infra import redis_circuit
 from infra.circuits import Circuits
-from infra.limits import Allowance, Limiter, Limits, LimitsOfTenants
+from infra.limits import Allowance, Limiter, Limits, LimitsOfTenants, redis_buckets
 from infra.limits.allowance import limits_of
 from infra.limits.redis_buckets import RedisAway, RedisBuckets, buckets_in_redis, names_of
 from tests.redis_server import RedisServer
@@ -28,7 +28,11 @@ SHARED = limits_of(Allowance(40, 30), Allowance(0))
 
 
 @pytest.fixture
-async def buckets(redis: RedisServer) -> AsyncIterator[RedisBuckets]:
+async def buckets(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RedisBuckets]:
+    """Have them count, however slow the machine: how long is waited other tests tell."""
+    monkeypatch.setattr(redis_buckets, "ANSWER_SECONDS", 30.0)
     async with buckets_in_redis(redis.url, Circuits()) as opened:
         assert opened is not None
         yield opened
