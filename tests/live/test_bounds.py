@@ -288,6 +288,26 @@ async def test_a_websocket_that_takes_nothing_is_cut_off_and_its_memory_freed(
         client.io.eio.ws._conn.transport.resume_reading()
 
 
+async def test_who_asks_on_and_on_and_takes_no_answer_is_cut_off(
+    serving: Served,
+    planners: LiveStudio,
+    http: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.live.sockets.MOST_WAITING", 20)
+    before = _ended(serving).get("slow", 0)
+    session = await RawSession.begin(http)
+    await session.sign_in(planners.keys["viewer"])
+    live = serving.socket_of(planners)
+    for number in range(4):
+        await session.send(*[f'42{ask}["unsubscribe",{{}}]' for ask in range(10)])
+        if live.ending:
+            break
+        assert live.waiting == 10 * (number + 1)
+    assert _ended(serving).get("slow", 0) == before + 1
+    await comes_true(lambda: live.session not in serving.sockets._sockets)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

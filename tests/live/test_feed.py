@@ -1,7 +1,7 @@
 """The feed: what a listener takes, from wherever it begins, is the log of its room."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +24,7 @@ from infra.database import Database
 from infra.engine import RunningEngine
 from infra.errors import Overloaded
 from infra.live import EVERY_CUSTOMER, Feed, Heartbeat, LiveChange, Message, Room, TenantFeed
+from infra.live.deriving import Part
 from infra.live.memory import BLOCK, MOST_REMEMBERED, Memory
 from infra.log.reader import Head, select_head
 from infra.postgres.embedded import SUPERUSER
@@ -280,6 +281,32 @@ async def test_what_is_too_long_ago_is_not_reached_and_what_is_not_is(
     told = followed.since(1, Room("booking", booking.id))
     assert [each.position for each in told] == [*range(2, BLOCK + 3)]
     assert [each.prev for each in told] == [0, *range(2, BLOCK + 2)]
+
+
+async def test_what_is_forgotten_while_more_is_remembered_leaves_no_gap_behind(
+    studio: Studio, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.live.memory.BLOCK", 4)
+    for number in range(9):
+        await studio.resource(f"Stage {number}")
+    followed = await feed.follow(studio.tenant_id)
+    await everything_told(studio, followed)
+    assert followed.begin == 8
+    derive, forgotten = followed._deriving.changes, 0
+
+    async def forgetting_once(part: Part) -> Sequence[LiveChange]:
+        nonlocal forgotten
+        changes = await derive(part)
+        if not forgotten:
+            followed.forget_a_block()
+            forgotten = followed.begin
+        return changes
+
+    monkeypatch.setattr(followed._deriving, "changes", forgetting_once)
+    assert await followed.reach(0)
+    assert forgotten == 9
+    told = followed.since(0, Room("tenant", studio.tenant_id))
+    assert [(each.prev, each.position) for each in told] == [(at, at + 1) for at in range(9)]
 
 
 async def test_another_tenants_events_reach_no_listener(

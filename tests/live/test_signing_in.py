@@ -15,8 +15,17 @@ import pytest_asyncio
 from pydantic_core import from_json
 from structlog.testing import capture_logs
 
+from api.call import unauthenticated
 from api.issuers import issuers_of
-from infra.access import BearerAuthenticator, issue_api_key, list_api_keys, revoke_api_key
+from api.live.socket import Guest
+from api.problems.problem import ProblemError
+from infra.access import (
+    BearerAuthenticator,
+    Principal,
+    issue_api_key,
+    list_api_keys,
+    revoke_api_key,
+)
 from infra.database import Database
 from infra.errors import Overloaded
 from infra.settings import Settings
@@ -142,6 +151,31 @@ async def test_a_connection_stays_while_nobody_can_tell_whether_it_may(
         assert (await client.ask("subscribe", {}))["ok"]
         monkeypatch.setattr("api.live.sockets.UNSURE_SECONDS", 0.0)
         assert (await _ends(client))["type"] == "/problems/overloaded"
+
+
+async def test_who_leaves_while_looked_at_takes_nobody_along_who_comes_in_by_the_same_door(
+    serving: Served, planners: LiveStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, told, same = asyncio.Event(), asyncio.Event(), serving.sockets._signing_in.same
+
+    async def same_later(guest: Guest, token: str) -> Principal:
+        if token == planners.keys["viewer"]:
+            looking.set()
+            await told.wait()
+            raise ProblemError(unauthenticated("It was revoked."))
+        return await same(guest, token)
+
+    async with httpx.AsyncClient(base_url=serving.address) as http:
+        session = await RawSession.begin(http)
+        monkeypatch.setattr(serving.sockets._signing_in, "same", same_later)
+        await session.sign_in(planners.keys["viewer"])
+        await looking.wait()
+        await session.send("41")
+        await session.sign_in(planners.keys["booker"])
+        told.set()
+        await asyncio.sleep(0.2)  # several looks
+        await session.subscribe()
+        await session.send("1")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
