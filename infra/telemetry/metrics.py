@@ -7,7 +7,15 @@ tenant's key is shown, stand in `infra.telemetry.tenant_metrics`.
 from collections.abc import Callable
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.registry import Collector
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -21,6 +29,8 @@ class Metrics:
     def __init__(self) -> None:
         """Makes all figures, at zero."""
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
         self._batch_commands = Histogram(
             "booking_commit_batch_commands",
             "Commands that were committed together.",

@@ -18,6 +18,9 @@ PLACES = 16
 OF_ONE_TENANT = 12
 CROWD = 120
 SECONDS = 2.0
+CLIENTS = 64
+BOOKINGS_A_LOOK = 500  # half of what there are
+FEW_BOOKINGS = 300  # fewer would tell nothing
 JSON = {"Content-Type": "application/json"}
 IMPATIENCE_SECONDS = (0.1, 0.4)  # far less than what Retry-After asks for
 KEPT = 0.4  # of the rate without the crowd, which takes its part of the same processor
@@ -53,6 +56,17 @@ class Crowd:
         return (len(self.having(201)) - before) / SECONDS
 
 
+def slots(api: httpx.Client) -> Iterator[bytes]:
+    """Bookings of one slot after the other, of fifty stages in turns."""
+    stages = [register(api, f"Stage {number}") for number in range(50)]
+    return (
+        encoded(booking(stage, day=day, hour=hour))
+        for day in count()
+        for hour in range(20)
+        for stage in stages
+    )
+
+
 def median(answers: list[Answer]) -> float:
     return percentile([answer.seconds for answer in answers], 0.5)
 
@@ -75,12 +89,32 @@ def told(serving: Serving) -> list[int]:
     return [line["refused"] for line in lines]
 
 
+def looks_of_the_collector(api: httpx.Client) -> float:
+    """How often the server's collector of garbage has looked through what is young."""
+    lines = api.get("/metrics").text.splitlines()
+    [line] = [
+        each for each in lines if each.startswith('python_gc_collections_total{generation="0"')
+    ]
+    return float(line.split()[-1])
+
+
+async def test_the_collector_does_not_look_through_what_is_under_way_again_and_again(
+    serving: Serving,
+) -> None:
+    with serving.client() as api:
+        crowd = Crowd(serving.address, slots(api))
+        await crowd.come(CLIENTS)  # warms up whatever is cold
+        before, looks = len(crowd.having(201)), looks_of_the_collector(api)
+        await crowd.come(CLIENTS)
+        booked = len(crowd.having(201)) - before
+        assert booked >= FEW_BOOKINGS
+        assert looks_of_the_collector(api) - looks <= 1 + booked / BOOKINGS_A_LOOK
+
+
 async def test_beyond_its_capacity_it_refuses_fast_and_keeps_its_rate(house: House) -> None:
     serving = house.open(BOOKING_REQUESTS_AT_ONCE=str(PLACES))
     with serving.client() as api:
-        stages = [register(api, f"Stage {number}") for number in range(50)]
-    slots = ((day, hour, stage) for day in count() for hour in range(20) for stage in stages)
-    bodies = (encoded(booking(stage, day=day, hour=hour)) for day, hour, stage in slots)
+        bodies = slots(api)
     usual = Crowd(serving.address, bodies)
     await usual.come(OF_ONE_TENANT)  # warms up whatever is cold
     before = await usual.come(OF_ONE_TENANT)
