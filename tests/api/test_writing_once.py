@@ -9,14 +9,16 @@ import psycopg
 import pytest
 from cryptography.exceptions import InvalidTag
 from httpx import Response
+from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from pydantic import JsonValue
 
 from api.services import Services
+from domain.ids import TenantId
 from infra.database import Database
 from infra.engine import IdempotencyKey
 from infra.postgres.pool import reading
-from infra.webhooks.endpoints import MOST_ENDPOINTS
+from infra.webhooks.endpoints import MOST_ENDPOINTS, TooManyEndpoints, Wanted
 from tests.api.conftest import Studio, assert_problem, new_booking, pointers
 
 ENDPOINTS = "/v1/webhook-endpoints"
@@ -221,6 +223,25 @@ async def test_a_decided_refusal_is_kept_and_no_other(studio: Studio) -> None:
     assert_problem(missing, 404, "not-found")
     anew = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="unused")
     assert anew.status_code == 201
+
+
+async def test_of_what_is_refused_late_nothing_stays_but_the_answer(
+    studio: Studio, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = services.webhook_endpoints.make
+
+    async def refused_late(
+        conn: AsyncConnection[TupleRow], tenant_id: TenantId, wanted: Wanted, after: int | None
+    ) -> None:
+        await make(conn, tenant_id, wanted, after)
+        raise TooManyEndpoints
+
+    monkeypatch.setattr(services.webhook_endpoints, "make", refused_late)
+    first = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert_problem(first, 409, "too-many-webhook-endpoints")
+    again = await studio.post(ENDPOINTS, WANTED, Idempotency_Key="k")
+    assert again.content == first.content
+    assert endpoints_in(database) == 0
 
 
 async def test_an_expired_key_is_a_new_request(studio: Studio, database: Database) -> None:
