@@ -56,6 +56,7 @@ class TenantFeed:
         self._known = position
         self._hinted = True  # until the first look
         self._begun = self._ended = 0  # looks, by their number
+        self._failing = False  # as far as the last look tells
         self._looked = asyncio.Condition()
         self._some = asyncio.Event()
         self._reaching = asyncio.Lock()
@@ -141,7 +142,8 @@ class TenantFeed:
     async def caught_up(self, position: int, seconds: float) -> bool:
         """Wait until all is told that is known, or thought, of the log at this moment.
 
-        Under load, `current` would wait for what is appended meanwhile, too.
+        Under load, `current` would wait for what is appended meanwhile, too. After a look that
+        failed nobody waits here: the next one may fail as well.
 
         Args:
             position: that has to be told besides; nobody waits for what the log turns out not to
@@ -160,7 +162,7 @@ class TenantFeed:
         if not told():
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds), self._looked:
-                    await self._looked.wait_for(told)
+                    await self._looked.wait_for(lambda: self._failing or told())
         return told() and self.position >= position
 
     async def reach(self, after: int) -> bool:
@@ -271,13 +273,13 @@ class TenantFeed:
                 await self._look()
             except Overloaded as error:
                 log.warning("feed.cannot_look", error=type(error).__name__)
-                await asyncio.sleep(AGAIN_SECONDS)
+                await self._rest()
             except Exception as error:
                 # A newer program's event, say; whatever it is, following goes on. Nobody is told
                 # anything wrong meanwhile: who wants to know how it is sees that more is known than
                 # was told, and asks the database.
                 log.exception("feed.cannot_read", error=type(error).__name__, after=self.position)
-                await asyncio.sleep(AGAIN_SECONDS)
+                await self._rest()
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _look(self) -> None:
@@ -297,6 +299,15 @@ class TenantFeed:
             self._memory.append(change)
             self._tell(change)
         self._ended, self.looked_at = self._begun, began
+        self._failing = False
+        await self._tell_who_waits()
+
+    async def _rest(self) -> None:
+        self._failing = True
+        await self._tell_who_waits()
+        await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _tell_who_waits(self) -> None:
         async with self._looked:
             self._looked.notify_all()
 

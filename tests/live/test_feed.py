@@ -367,7 +367,10 @@ async def test_an_event_that_cannot_be_read_is_told_to_nobody_and_known_to_be_mi
                 blind = fresh.followed(studio.tenant_id)
                 assert blind is not None
                 assert not await blind.current(0.1)
+                async with asyncio.timeout(SOON):
+                    assert not await blind.caught_up(0, seconds=3600)
             assert await blind.current(SOON)
+            assert await blind.caught_up(2, SOON)
     assert any(line["event"] == "feed.cannot_read" for line in lines)
 
 
