@@ -98,7 +98,7 @@ async def test_a_token_of_no_issuer_that_is_known_is_nobodys_and_no_key(
 @pytest.mark.parametrize(
     "credentials",
     [
-        new_api_key(),
+        pytest.param(new_api_key(), id="made"),
         "",
         "chosen.by.hand",
         "a.b",
