@@ -99,8 +99,9 @@ def looks_of_the_collector(api: httpx.Client) -> float:
 
 
 async def test_the_collector_does_not_look_through_what_is_under_way_again_and_again(
-    serving: Serving,
+    house: House,
 ) -> None:
+    serving = house.open()  # where nobody follows the log: what a feed remembers is new, too
     with serving.client() as api:
         crowd = Crowd(serving.address, slots(api))
         await crowd.come(CLIENTS)  # warms up whatever is cold
