@@ -56,7 +56,7 @@ class TenantFeed:
         self._known = position
         self._hinted = True  # until the first look
         self._begun = self._ended = 0  # looks, by their number
-        self._failing = False  # as far as the last look tells
+        self._failing: str | None = None  # the error that the last look ended in
         self._looked = asyncio.Condition()
         self._some = asyncio.Event()
         self._reaching = asyncio.Lock()
@@ -162,7 +162,7 @@ class TenantFeed:
         if not told():
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds), self._looked:
-                    await self._looked.wait_for(lambda: self._failing or told())
+                    await self._looked.wait_for(lambda: self._failing is not None or told())
         return told() and self.position >= position
 
     async def reach(self, after: int) -> bool:
@@ -271,15 +271,11 @@ class TenantFeed:
                 await self._some.wait()
             try:
                 await self._look()
-            except Overloaded as error:
-                log.warning("feed.cannot_look", error=type(error).__name__)
-                await self._rest()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the log is told
                 # A newer program's event, say; whatever it is, following goes on. Nobody is told
                 # anything wrong meanwhile: who wants to know how it is sees that more is known than
                 # was told, and asks the database.
-                log.exception("feed.cannot_read", error=type(error).__name__, after=self.position)
-                await self._rest()
+                await self._rest(error)
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _look(self) -> None:
@@ -299,11 +295,20 @@ class TenantFeed:
             self._memory.append(change)
             self._tell(change)
         self._ended, self.looked_at = self._begun, began
-        self._failing = False
+        if self._failing is not None:
+            log.info("feed.follows_again", tenant=str(self._tenant_id))
+            self._failing = None
         await self._tell_who_waits()
 
-    async def _rest(self) -> None:
-        self._failing = True
+    async def _rest(self, error: Exception) -> None:
+        """Let some time pass after a look that failed; the log is told of the first of many."""
+        name, before = type(error).__name__, self._failing
+        told = log.bind(tenant=str(self._tenant_id), error=name)
+        if name != before and isinstance(error, Overloaded):
+            told.warning("feed.cannot_look")
+        elif name != before:
+            told.error("feed.cannot_read", after=self.position, exc_info=error)
+        self._failing = name
         await self._tell_who_waits()
         await asyncio.sleep(AGAIN_SECONDS)
 

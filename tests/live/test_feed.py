@@ -358,6 +358,7 @@ async def test_an_event_that_cannot_be_read_is_told_to_nobody_and_known_to_be_mi
     strange: str,
 ) -> None:
     monkeypatch.setattr("infra.live.feed.BEGIN_SECONDS", 0.1)
+    monkeypatch.setattr("infra.live.tenant_feed.AGAIN_SECONDS", 0.01)
     await studio.booked(book(await studio.resource()))
     with capture_logs() as lines:
         async with feed_of(running, database) as fresh:
@@ -371,7 +372,8 @@ async def test_an_event_that_cannot_be_read_is_told_to_nobody_and_known_to_be_mi
                     assert not await blind.caught_up(0, seconds=3600)
             assert await blind.current(SOON)
             assert await blind.caught_up(2, SOON)
-    assert any(line["event"] == "feed.cannot_read" for line in lines)
+    told = [line["event"] for line in lines if line["event"].startswith("feed.")]
+    assert told == ["feed.cannot_read", "feed.follows_again"]
 
 
 def change(position: int, *touched: UUID) -> LiveChange:
