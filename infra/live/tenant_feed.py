@@ -302,12 +302,12 @@ class TenantFeed:
 
     async def _rest(self, error: Exception) -> None:
         """Let some time pass after a look that failed; the log is told of the first of many."""
-        name, before = type(error).__name__, self._failing
-        told = log.bind(tenant=str(self._tenant_id), error=name)
-        if name != before and isinstance(error, Overloaded):
-            told.warning("feed.cannot_look")
-        elif name != before:
-            told.error("feed.cannot_read", after=self.position, exc_info=error)
+        if (name := type(error).__name__) != self._failing:
+            told = log.bind(tenant=str(self._tenant_id), error=name)
+            if isinstance(error, Overloaded):
+                told.warning("feed.cannot_look")
+            else:
+                told.error("feed.cannot_read", after=self.position, exc_info=error)
         self._failing = name
         await self._tell_who_waits()
         await asyncio.sleep(AGAIN_SECONDS)

@@ -118,6 +118,13 @@ async def test_metrics_tell_of_requests_by_route(studio: Studio) -> None:
     assert stage not in answer.text
 
 
+async def test_metrics_tell_what_the_process_takes_of_the_machine(studio: Studio) -> None:
+    lines = (await studio.get("/metrics")).text.splitlines()
+    figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds"):
+        assert float(figures[f"process_{name}"]) > 0
+
+
 async def test_each_request_is_one_line_in_the_log(studio: Studio, log: list[EventDict]) -> None:
     await studio.get("/v1/resources?kind=secret", X_Request_Id="mine")
     (line,) = log

@@ -169,7 +169,8 @@ async def test_who_leaves_while_looked_at_takes_nobody_along_who_comes_in_by_the
         session = await RawSession.begin(http)
         monkeypatch.setattr(serving.sockets._signing_in, "same", same_later)
         await session.sign_in(planners.keys["viewer"])
-        await looking.wait()
+        async with asyncio.timeout(5):
+            await looking.wait()
         await session.send("41")
         await session.sign_in(planners.keys["booker"])
         told.set()
